@@ -7,6 +7,26 @@ WatchfloorError
 """
 
 
+REJECT_REASONS: frozenset[str] = frozenset(
+    {
+        "bad_address",  # an address field that holds no address
+        "bad_field",  # a field of the wrong type, or out of its range
+        "bad_time",  # a time that cannot be read
+        "future_time",  # a leap ahead that the rest of its source contradicts
+        "missing_field",
+        "not_json",
+        "not_utf8",
+        "time_out_of_range",  # before 1990 or after 2099
+        "too_deep",  # nested beyond what any real record is
+        "too_long",
+        "truncated",  # ends in the middle
+        "unknown_kind",
+        "unknown_shape",  # well formed, but not of this format
+    },
+)
+"""Every reason a record can be rejected for; a closed set, because it becomes a metric label."""
+
+
 class WatchfloorError(Exception):
     """Base of every error a caller may want to catch."""
 

@@ -1,9 +1,10 @@
 """What an input format is: recognise a sample, and turn one record into events.
 
-A parser is made once per run. It holds no clock and does no IO; the only memory it may have is what the ``Context`` gives it.
+A parser is made once per input. It holds no clock and does no IO. What it remembers beyond one record it keeps in the ``Memory`` of
+its ``Context``, which all inputs of a run share: cutting a log into files changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -11,50 +12,78 @@ import msgspec
 from schemas.event import Event
 
 
-class Occurrences:
-    """How often a text was seen before, within a bounded memory of two generations.
+class Recent:
+    """Counts by text, in a bounded memory of two generations; the least recently used half is forgotten.
 
-    Log lines have no identity: two equal lines are two events. Numbering them makes their ids unique and still the same
-    however the input is cut into files or batches. ``limit``: texts per generation.
+    ``limit``: texts per generation.
     """
 
-    def __init__(self, limit: int = 100_000) -> None:
+    def __init__(self, limit: int = 20_000) -> None:
         self._limit = limit
         self._young: dict[str, int] = {}
         self._old: dict[str, int] = {}
 
-    def number(self, text: str) -> int:
-        """0 for the first time, then 1, 2, …"""
+    def get(self, text: str) -> int:
+        """What was put last; 0 when there is nothing (any more)."""
+        n = self._young.get(text)
+        return self._old.get(text, 0) if n is None else n
+
+    def put(self, text: str, n: int) -> None:
+        """Remember ``n`` for this text."""
         young = self._young
-        n = young.get(text)
-        if n is None:
-            n = self._old.get(text, 0)
-            if len(young) >= self._limit:
-                self._old, self._young = young, {}
-                young = self._young
-        young[text] = n + 1
+        if text not in young and len(young) >= self._limit:
+            self._old, self._young = young, {}
+            young = self._young
+        young[text] = n
+
+    def number(self, text: str) -> int:
+        """How often this text was numbered before: 0, 1, 2, … Two equal log lines are two events; their number tells them apart."""
+        n = self.get(text)
+        self.put(text, n + 1)
         return n
 
     def dump(self) -> list[dict[str, int]]:
         """JSON-ready, shares nothing with this object."""
         return [dict(self._young), dict(self._old)]
 
-    def load(self, data: Sequence[dict[str, int]]) -> None:
+    def load(self, data: Sequence[Mapping[str, int]]) -> None:
         """Take over what ``dump`` returned."""
         self._young, self._old = dict(data[0]), dict(data[1])
+
+
+class Memory:
+    """What the parsers of one run remember together."""
+
+    def __init__(self) -> None:
+        self.lines = Recent()
+        """Numbers equal lines, for formats whose records have no identity."""
+        self.sessions = Recent()
+        """What was already said about one connection (``host/pid``), for formats that spread it over several lines."""
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-ready, shares nothing with this object."""
+        return {"lines": self.lines.dump(), "sessions": self.sessions.dump()}
+
+    def load(self, data: Mapping[str, Any]) -> None:
+        """Take over what ``dump`` returned."""
+        self.lines.load(data["lines"])
+        self.sessions.load(data["sessions"])
 
 
 class Context(msgspec.Struct):
     """What a parser may know about its input."""
 
-    occurrences: Occurrences
+    memory: Memory
     year: int | None = None
-    """Year of the first stamp, for formats whose stamps have none."""
+    """Year of the first stamp, for formats whose stamps have none; given by the user."""
+    written_ts: float | None = None
+    """When the input was last written (Unix seconds): a stamp without a year lies at most a day after it."""
     tenant: str | None = None
+    """Tenant of every event whose record names none."""
 
 
 class Parser(Protocol):
-    """Turns records of one source into events, in the order of the source."""
+    """Turns the records of one input into events, in the order of the input."""
 
     def parse(self, record: bytes) -> Sequence[Event]:
         """The events of one record; empty when the record is not security relevant.
@@ -65,7 +94,7 @@ class Parser(Protocol):
         ...
 
     def dump(self) -> Any:
-        """JSON-ready memory of this parser (``None`` when it has none)."""
+        """JSON-ready memory of this parser alone (``None`` when it has none)."""
         ...
 
     def load(self, data: Any) -> None:
@@ -84,13 +113,6 @@ class Format(Protocol):
         """How surely the first bytes of an input (up to 64 KiB, possibly cut mid-record) are this format: 0 … 1."""
         ...
 
-    def split(self, record: bytes) -> Sequence[bytes]:
-        """The single records inside a record that wraps several (``{"Records": […]}``, a JSON array); else just ``(record,)``.
-
-        Raises ``RejectError`` when the wrapper itself cannot be read.
-        """
-        ...
-
     def parser(self, context: Context) -> Parser:
-        """A parser for one source."""
+        """A parser for one input."""
         ...
