@@ -33,5 +33,7 @@ class Finding(msgspec.Struct, frozen=True):
     """Ids of events that show it, oldest first; bounded."""
     links: tuple[tuple[EntityType, str], ...] = ()
     """Other entities that the same activity belongs to almost entirely (one attacking address, one attacked account)."""
+    late_s: float = 0.0
+    """How much later than the allowed lateness the event came that made it (seconds); set by the runner."""
     score: float = 0.0
     """0 for rules; learned detectors put their calibrated score here."""

@@ -1,0 +1,1 @@
+"""What is suspicious: pure, deterministic detectors and what they share."""

@@ -1,0 +1,19 @@
+"""Every detector there is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from detectors.base import BaseDetector
+from detectors.failed_login_burst import FailedLoginBurst
+from detectors.settings import DetectorSettings
+
+DetectorClass = type[BaseDetector[Any, Any]]
+
+DETECTORS: dict[str, DetectorClass] = {cls.name: cls for cls in (FailedLoginBurst,)}
+
+
+def build(name: str, settings: DetectorSettings) -> Iterator[Any]:
+    """The instances of one detector: one for each way it is keyed."""
+    cls = DETECTORS[name]
+    for variant in cls.variants:
+        yield cls(variant, settings)

@@ -1,0 +1,1 @@
+"""The steps an event takes between its source and the alerts."""

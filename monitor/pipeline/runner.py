@@ -1,0 +1,281 @@
+"""Runs detectors over batches of events: puts them in event-time order, dispatches by kind and key, keeps state, fires timers.
+
+However the input is cut into batches, and in whatever order events come within the allowed lateness, every detector sees the same
+sequence: an event is handed on once the watermark has passed it, sorted by (time, id), and a timer fires between the events its time
+lies between. An event behind the watermark is handed on at once, and what it makes is marked late.
+"""
+
+import heapq
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from detectors.base import NEVER, Detector, KeyOf
+from monitor.pipeline.state import KeyedState
+from schemas.event import Event
+from schemas.finding import Finding
+
+IN_TIME = attrgetter("ts", "id")
+BY_TIME = attrgetter("ts")
+
+Exempt = Callable[[Event], frozenset[str]]
+"""Names of the detectors that must not see an event (``*``: none may)."""
+OnFailure = Callable[[str, BaseException], None]
+
+_ROTATION = ""  # a heap entry with this key and a negative index changes the generations of detector ~index
+
+
+class Runner:
+    """One set of detectors and all they remember. ``lateness_s``: how much disorder is put right, in seconds of event time."""
+
+    def __init__(
+        self,
+        detectors: Sequence[Detector[Any]],
+        lateness_s: float = 1.0,
+        exempt: Exempt | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> None:
+        self.lateness_s = lateness_s
+        self.watermark = -NEVER
+        self.late = 0
+        """Events that came behind the watermark."""
+        self.failed: dict[str, str] = {}
+        """Detectors that raised an exception and are disabled: ``name/variant`` → type of the exception."""
+        self._exempt = exempt
+        self._on_failure = on_failure
+        self._sources: dict[str, float] = {}
+        self._held: list[Event] = []
+        self._timers: list[tuple[float, int, str]] = []
+        self._position = -NEVER
+        self.states = [KeyedState(i, detector) for i, detector in enumerate(detectors)]
+        self._table: dict[str, list[tuple[KeyOf, list[KeyedState]]]] = {}
+        self._build_table()
+
+    def _build_table(self) -> None:
+        table: dict[str, dict[KeyOf, list[KeyedState]]] = {}
+        for states in self.states:
+            detector = states.detector
+            if label(detector) not in self.failed:
+                for kind in detector.kinds:
+                    table.setdefault(kind, {}).setdefault(detector.key, []).append(states)
+        self._table = {kind: list(rows.items()) for kind, rows in table.items()}
+
+    # -- sources ------------------------------------------------------------------------------------------------------------------
+
+    def open(self, source: str, position: float = -NEVER) -> None:
+        """A source whose events are all (but for lateness) at or after ``position`` now holds the watermark back."""
+        self._sources[source] = max(position, self._sources.get(source, -NEVER))
+
+    def close(self, source: str) -> None:
+        """A source has ended, or is idle: it no longer holds the watermark back."""
+        self._sources.pop(source, None)
+
+    # -- events -------------------------------------------------------------------------------------------------------------------
+
+    def run(self, source: str, batch: Iterable[Event]) -> list[Finding]:
+        """Take one batch of a source; return what became certain with it."""
+        found: list[Finding] = []
+        sources, held = self._sources, self._held
+        top = sources.get(source, -NEVER)
+        others = min((position for name, position in sources.items() if name != source), default=NEVER)
+        last = held[-1].ts if held else -NEVER
+        in_order = True
+        for event in batch:
+            ts = event.ts
+            if ts > top:
+                top = ts
+            if ts < self.watermark or ts < min(top, others) - self.lateness_s:
+                sources[source] = top
+                self._flush(found, in_order=in_order)
+                in_order, last = True, held[-1].ts if held else -NEVER
+                self._hand_on((event,), found, late=True)
+                continue
+            if ts > last:
+                last = ts
+            else:
+                in_order = False
+            held.append(event)
+        sources[source] = top
+        self._flush(found, in_order=in_order)
+        return found
+
+    def finish(self) -> list[Finding]:
+        """A finite input has ended: nothing can come between what is held, and nobody will say what is still unsaid."""
+        found: list[Finding] = []
+        held = self._held
+        held.sort(key=IN_TIME)
+        self._hand_on(held, found)
+        held.clear()
+        self._sources.clear()
+        self.watermark = max(self.watermark, self._position)
+        for _, index, key in sorted(self._timers):
+            if index >= 0:
+                self._call(index, key, "on_end", self._position, found)
+        return found
+
+    def _flush(self, found: list[Finding], *, in_order: bool) -> None:
+        """Hand on what the watermark has passed, and fire the timers it has passed."""
+        watermark = min(self._sources.values(), default=-NEVER) - self.lateness_s
+        held = self._held
+        if not in_order:
+            held.sort(key=IN_TIME)
+        if watermark <= self.watermark:
+            return
+        self.watermark = watermark
+        ready = bisect_left(held, watermark, key=BY_TIME)
+        if ready:
+            self._hand_on(held[:ready], found)
+            del held[:ready]
+        self._position = max(self._position, watermark)
+        timers = self._timers
+        # Strictly before: an event at the watermark itself may still come, and goes first.
+        while timers and timers[0][0] < watermark:
+            self._fire(found)
+
+    def _hand_on(self, events: Sequence[Event], found: list[Finding], *, late: bool = False) -> None:
+        # The hot loop: flat and long on purpose.
+        if not events:
+            return
+        timers, exempt, table = self._timers, self._exempt, self._table
+        first_found = len(found)
+        for event in events:
+            ts = event.ts
+            while timers and timers[0][0] <= ts:
+                self._fire(found)
+                table = self._table
+            skip = exempt(event) if exempt is not None else None
+            for key_of, rows in table.get(event.kind, ()):
+                key = key_of(event)
+                if key is None:
+                    continue
+                for states in rows:
+                    if skip and ("*" in skip or states.detector.name in skip):
+                        continue
+                    state = states.young.get(key)
+                    if state is None:
+                        state = states.claim(key)
+                        if states.rotate_at == NEVER:
+                            heapq.heappush(timers, (states.next_rotation(max(ts, self._position)), ~states.index, _ROTATION))
+                    due = state.wake_at
+                    try:
+                        finding = states.on_event(key, state, event)
+                    except Exception as error:  # noqa: BLE001 - a bug in one detector must not stop the others
+                        self._disable(states, error)
+                        table = self._table
+                        continue
+                    if finding is not None:
+                        found.append(finding)
+                    if state.wake_at != due:
+                        heapq.heappush(timers, (state.wake_at, states.index, key))
+        if late:
+            self.late += len(events)
+            late_s = self.watermark - events[0].ts
+            found[first_found:] = [msgspec.structs.replace(finding, late_s=late_s) for finding in found[first_found:]]
+        elif events[-1].ts > self._position:
+            self._position = events[-1].ts
+
+    # -- timers -------------------------------------------------------------------------------------------------------------------
+
+    def _fire(self, found: list[Finding]) -> None:
+        due, index, key = heapq.heappop(self._timers)
+        if index < 0:
+            states = self.states[~index]
+            if states.rotate_at == due:
+                states.rotate_at = NEVER
+                if states.expire():
+                    heapq.heappush(self._timers, (states.next_rotation(due), index, _ROTATION))
+            return
+        state = self.states[index].find(key)
+        if state is None or state.wake_at != due or due == NEVER:
+            return  # re-armed, or forgotten, since it was pushed
+        state.wake_at = NEVER
+        self._call(index, key, "on_time", due, found)
+        if state.wake_at != NEVER:
+            heapq.heappush(self._timers, (state.wake_at, index, key))
+
+    def _call(self, index: int, key: str, method: str, now: float, found: list[Finding]) -> None:
+        states = self.states[index]
+        state = states.find(key)
+        if state is None or label(states.detector) in self.failed:
+            return
+        try:
+            finding: Finding | None = getattr(states.detector, method)(key, state, now)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._disable(states, error)
+            return
+        if finding is not None:
+            found.append(finding)
+
+    def _disable(self, states: KeyedState, error: Exception) -> None:
+        name = label(states.detector)
+        self.failed[name] = type(error).__name__
+        self._build_table()
+        if self._on_failure is not None:
+            self._on_failure(name, error)
+
+    # -- persistence --------------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that is remembered, JSON-ready, sharing nothing with this object."""
+        return {
+            "watermark": _finite(self.watermark),
+            "position": _finite(self._position),
+            "late": self.late,
+            "failed": dict(self.failed),
+            "sources": {name: _finite(top) for name, top in self._sources.items()},
+            "held": [msgspec.to_builtins(event) for event in self._held],
+            "detectors": {label(states.detector): _dump(states) for states in self.states},
+        }
+
+    def restore(self, snapshot: Mapping[str, Any]) -> None:
+        """Take over what ``snapshot`` returned. Detectors it does not know start anew; so do those whose state cannot be read (``ValueError``)."""
+        self.watermark, self._position = _infinite(snapshot["watermark"]), _infinite(snapshot["position"])
+        self.late = snapshot["late"]
+        self.failed = dict(snapshot["failed"])
+        self._build_table()
+        self._sources = {name: _infinite(top) for name, top in snapshot["sources"].items()}
+        self._held = [msgspec.convert(event, Event) for event in snapshot["held"]]
+        self._timers = []
+        for states in self.states:
+            saved = snapshot["detectors"].get(label(states.detector))
+            if saved is not None:
+                self._load(states, saved)
+        heapq.heapify(self._timers)
+
+    def _load(self, states: KeyedState, saved: Mapping[str, Any]) -> None:
+        load, version = states.detector.load, saved["version"]
+        states.young = {key: load(version, data) for key, data in saved["young"].items()}
+        states.old = {key: load(version, data) for key, data in saved["old"].items()}
+        states.evictions = saved["evictions"]
+        states.rotate_at = NEVER if saved["rotate_at"] is None else saved["rotate_at"]
+        if states.rotate_at != NEVER:
+            self._timers.append((states.rotate_at, ~states.index, _ROTATION))
+        for generation in (states.young, states.old):
+            self._timers.extend((state.wake_at, states.index, key) for key, state in generation.items() if state.wake_at != NEVER)
+
+
+def label(detector: Detector[Any]) -> str:
+    """``name/variant``, unique among the instances."""
+    return f"{detector.name}/{detector.variant}"
+
+
+def _dump(states: KeyedState) -> dict[str, Any]:
+    dump = states.detector.dump
+    return {
+        "version": states.detector.state_version,
+        "young": {key: dump(state) for key, state in states.young.items()},
+        "old": {key: dump(state) for key, state in states.old.items()},
+        "evictions": states.evictions,
+        "rotate_at": None if states.rotate_at == NEVER else states.rotate_at,
+    }
+
+
+def _finite(number: float) -> float | None:
+    return None if number in {NEVER, -NEVER} else number
+
+
+def _infinite(number: float | None) -> float:
+    return -NEVER if number is None else number

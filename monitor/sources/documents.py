@@ -1,0 +1,117 @@
+"""JSON that is not one record per line: pretty-printed documents, and documents written one after the other on one line.
+
+CloudTrail files printed for people (``{"Records": [ …``), exported arrays and delivery streams that put nothing between two records
+look like this. Each document is one record; taking it apart is the format's business.
+"""
+
+import io
+import json
+import re
+from json import JSONDecodeError
+
+from monitor.sources.records import Batch
+
+_BLANK = b" \t\r\n"
+_DECODER = json.JSONDecoder()
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+(")?|[{}\[\]]', re.DOTALL)
+_STRING_REST = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_LIST = re.compile(rb'\[\s*\{|\{\s*"Records"\s*:\s*\[')
+_MEMBER_LIST = re.compile(rb'\{\s*"[^\n]{0,4096}?"\s*:\s*\[\s*\{')
+
+
+def is_documents(sample: bytes, *, is_whole: bool) -> bool:
+    """Whether this input must be cut into JSON documents rather than lines.
+
+    ``sample``: its first bytes; ``is_whole``: there is nothing after them. One JSON value per line, also where the first line is
+    broken, is not: its good lines can be read as lines.
+
+    >>> is_documents(b'{"a": 1}{"a": 2}', is_whole=True), is_documents(b'{"a": 1}\n{"a": 2}', is_whole=True)
+    (True, False)
+    """
+    sample = sample.lstrip(_BLANK)
+    if not sample.startswith((b"{", b"[")):
+        return False
+    if not is_whole:  # a cut at a line end is never inside a string, so a document fails to decode only where it was cut
+        sample = sample[: sample.rfind(b"\n") + 1] or sample
+    text = sample.decode("utf-8", "replace")
+    first_end = text.find("\n")
+    try:
+        _, end = _DECODER.raw_decode(text)
+    except JSONDecodeError as exc:
+        return first_end >= 0 and exc.pos > first_end and _goes_on(text, first_end, exc.pos)
+    except (ValueError, RecursionError):  # a number of thousands of digits; nesting that no log has
+        return False
+    if first_end < 0 or end <= first_end:
+        return text.startswith("{") and text[end:first_end if first_end >= 0 else None].lstrip().startswith("{")
+    return True
+
+
+def _goes_on(text: str, first_end: int, failed_at: int) -> bool:
+    """Whether the document that the first line begins goes on in the second, though it could not be decoded whole."""
+    second, _, rest = text[first_end + 1 :].lstrip().partition("\n")
+    if second.startswith(("{", "[")) and _is_json(second):
+        # Either the second line of a file of lines, or the first element of a list: then a comma or the list's end follows.
+        return rest.lstrip().startswith((",", "]"))
+    if failed_at >= len(text.rstrip()):
+        return True
+    return not (text.startswith("{") and second.startswith("{"))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def is_long_list(sample: bytes) -> bool:
+    """Whether the first line is one list of many records, so that its length says nothing against it.
+
+    Either it says so at once (``[{``, ``{"Records":[``), or it is longer than the sample and one of its first members is a list of objects.
+    """
+    sample = sample.lstrip(_BLANK)
+    return bool(_LIST.match(sample) or (b"\n" not in sample and _MEMBER_LIST.match(sample)))
+
+
+class DocumentTooLargeError(Exception):
+    """One JSON document is larger than the limit."""
+
+
+class DocumentSplitter:
+    """One record per JSON document, whatever lines it is spread over. Costs about 10 ns per byte.
+
+    Only strings and brackets are looked at: whether a document is valid is for the format to say. What stands between two documents
+    and is neither blank nor a comma is a record of its own. ``max_document_bytes``: beyond it ``DocumentTooLargeError`` is raised.
+
+    >>> documents = DocumentSplitter(max_document_bytes=100)
+    >>> documents.feed(b'{"a":\\n 1}  {"b": "}').records, documents.feed(b'{"}').records
+    ([b'{"a":\\n 1}'], [b'{"b": "}{"}'])
+    """
+
+    def __init__(self, max_document_bytes: int) -> None:
+        self._max_bytes = max_document_bytes
+        self._held = io.BytesIO()
+        self._depth = 0
+        self._in_string = False
+        self._is_escaped = False  # the last piece ended between a backslash and what it escapes
+        self._line = 1  # at the start of what is held
+
+    def feed(self, piece: bytes) -> Batch:
+        """The documents that end in this piece."""
+        batch = Batch(lines=[])
+        start = self._skip_string(piece) if self._in_string and piece else 0
+        done = self._scan(piece, start, batch)
+        self._held.write(memoryview(piece)[done:])
+        if self._held.tell() > self._max_bytes:
+            raise DocumentTooLargeError
+        return batch
+
+    def finish(self, *, broken: bool) -> Batch:
+        """What is left: a document that nothing closes, or what follows the last one."""
+        batch = Batch(lines=(numbers := []))
+        self._take(b"", batch.records, numbers)
+        if batch and broken:
+            return Batch(truncated=(numbers[0], batch.records[0]))
+        batch.truncated_last = bool(batch) and self._depth > 0
+        return batch

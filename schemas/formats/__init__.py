@@ -1,0 +1,23 @@
+"""The input formats, by name, and which of them an input is written in."""
+
+from schemas.formats.base import Format
+from schemas.formats.native import FORMAT as NATIVE
+
+FORMATS: dict[str, Format] = {each.name: each for each in (NATIVE,)}
+"""Every format ``--format`` accepts besides ``auto``."""
+
+SURE_ENOUGH = 0.5
+"""``recognise`` below this is a guess, and a guess is no format."""
+
+
+def detect(sample: bytes) -> tuple[str | None, dict[str, float]]:
+    """Tell which format the first bytes of an input (up to 64 KiB) are written in, and how sure each format is of them.
+
+    The name is ``None`` when no format reaches ``SURE_ENOUGH``; of equally sure ones the first listed is taken.
+
+    >>> detect(b'{"time": 1767225600, "kind": "auth.login"}')[0]
+    'native'
+    """
+    shares = {name: each.recognise(sample) for name, each in FORMATS.items()}
+    best = max(shares, key=shares.__getitem__)
+    return (best if shares[best] >= SURE_ENOUGH else None), shares
