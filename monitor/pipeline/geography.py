@@ -1,7 +1,7 @@
 """Where an event came from: what it says itself comes first, then what the databases say of its address."""
 
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv6Address, ip_address, ip_network
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from math import isfinite
 from pathlib import Path
 from sys import intern
@@ -15,8 +15,8 @@ from schemas.event import Event
 
 HALF_ROUND_KM = 20_015.0
 """Nothing on Earth is farther away; a larger radius is no radius."""
-SAMPLE_RECORDS = 10_000
-"""How many records are looked at before a database is held to be of the wrong type."""
+SAMPLE_NETWORKS = 10_000
+"""How many networks are looked at before a database is held to be of the wrong type."""
 
 _PRIVATE_RANGES = (
     "10.0.0.0/8",  # RFC 1918
@@ -343,26 +343,36 @@ def _opened(path: Path, setting: str, mode: int) -> _Database:
     try:
         reader = maxminddb.open_database(path, mode)
         metadata = reader.metadata()
+        database = _Database(reader, ipv4_only=metadata.ip_version == 4)
+        is_useful = any(_is_useful(record, setting) for record in _first_records(database))
     except PermissionError as exc:
         raise ConfigurationError(f"{where} cannot be read; give this user the right to read it") from exc
     except _UNREADABLE as exc:
         raise ConfigurationError(f"{where} is no MaxMind DB file, or is damaged; unpack it, or download it again") from exc
-    if not _is_useful(reader, setting):
+    if not is_useful:
         reader.close()
         wanted = "countries or positions; use a City or Country" if setting == "city_db" else "AS numbers; use an ASN"
         raise ConfigurationError(f"{where} (type {metadata.database_type!r}) holds no {wanted} database in MaxMind DB format")
-    return _Database(reader, ipv4_only=metadata.ip_version == 4)
+    return database
 
 
-def _is_useful(reader: maxminddb.Reader, setting: str) -> bool:
-    """Whether one of the first records says anything that is asked of a database in this place."""
-    try:
-        for n, (_, record) in enumerate(reader):
-            place = read_record(record)
-            if place.asn or place.told if setting == "asn_db" else place.country or place.lat is not None:
-                return True
-            if n >= SAMPLE_RECORDS:
-                break
-    except _UNREADABLE:
-        pass
-    return False
+def _first_records(database: _Database) -> Iterator[object]:
+    """Go from network to network by look-ups.
+
+    The C reader's own iterator is not used: on a damaged search tree it writes outside its memory and ends the process.
+    """
+    width, address = (32, IPv4Address) if database.ipv4_only else (128, IPv6Address)
+    start = 0
+    for _ in range(SAMPLE_NETWORKS):
+        record, prefix_length = database.reader.get_with_prefix_len(address(start))
+        yield record
+        start += 1 << (width - prefix_length)
+        if start >> width:
+            return
+
+
+def _is_useful(record: object, setting: str) -> bool:
+    place = read_record(record)
+    if setting == "asn_db":
+        return place.asn != 0 or place.told is not None
+    return place.country is not None or place.lat is not None

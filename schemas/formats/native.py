@@ -230,7 +230,9 @@ def _malformed(record: bytes, message: str) -> RejectError:
     except UnicodeDecodeError as exc:
         if exc.end < len(record) or exc.reason != "unexpected end of data":
             return RejectError("not_utf8", "expected JSON in UTF-8")
-    if "truncated" in message:
+    if "out of range" in message:
+        return RejectError("bad_field", "expected no number beyond a 64-bit float")
+    if "truncated" in message and record.lstrip().startswith((b"{", b"[")):
         return RejectError("truncated", "the JSON ends in the middle")
     return RejectError("not_json", "expected one JSON object")
 
@@ -254,7 +256,8 @@ def _tidied(name: str, value: Any) -> Any:
 
 def _moment(value: object) -> datetime | float:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return min(float(value), LATEST_TS * 1000)  # the bounds are judged with all the others, after decoding
+        # Clamped, because a huge whole number is no float; the bounds are judged with all the others, after decoding.
+        return float(max(-1, min(value, LATEST_TS * 1000)))
     if isinstance(value, str):
         leap = _LEAP_SECOND.fullmatch(value)
         try:

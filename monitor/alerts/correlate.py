@@ -1,0 +1,166 @@
+"""From findings to alerts: one attack is one alert, and alerts of one attack know each other.
+
+The first finding of an attack fires an alert; later ones are further versions of it, until it resolves. Ids are made of the input alone.
+"""
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from detectors.base import ATTACK_VERSION, BaseDetector
+from detectors.phrases import span
+from monitor.alerts.incidents import Incidents, Member
+from schemas.alert import Alert, Attack, Entity, Related, Status
+from schemas.finding import Finding
+from schemas.severity import worst
+from schemas.stamps import rfc3339
+
+MAX_OPEN = 50_000
+"""Alerts open at once; beyond that the one open longest is resolved, and counted."""
+MAX_RELATED = 20
+
+
+class Correlator:
+    """Keeps the open alerts. ``detectors``: by ``name``, for the words; ``runbooks``: where they lie (a folder or a URL)."""
+
+    def __init__(self, detectors: Mapping[str, BaseDetector[Any, Any]], runbooks: str = "deploy/runbooks", max_open: int = MAX_OPEN) -> None:
+        self.forgotten = 0
+        """Alerts resolved only because too many were open."""
+        self._detectors = detectors
+        self._runbooks = runbooks.rstrip("/")
+        self._max_open = max_open
+        self._incidents = Incidents()
+        self._last: dict[str, Finding] = {}
+
+    def take(self, findings: Iterable[Finding]) -> list[Alert]:
+        """The alert versions that these findings make, in their order."""
+        alerts: list[Alert] = []
+        for finding in findings:
+            if finding.phase == "open":
+                self._make_room(alerts)
+            alert = self._one(finding)
+            if alert is not None:
+                alerts.append(alert)
+        return alerts
+
+    def _one(self, finding: Finding) -> Alert | None:
+        key = dedup_key(finding)
+        members = self._incidents.members
+        member = members.get(key)
+        links = [_entity_key(finding.tenant, kind, value) for kind, value in finding.links]
+        if member is None:
+            if finding.phase == "close":
+                return None  # it was forgotten for want of room, and said so then
+            member = Member(
+                dedup_key=key,
+                alert_id=alert_id(finding),
+                detector=finding.detector,
+                severity=finding.severity,
+                entity=_entity_key(finding.tenant, finding.entity_type, finding.entity),
+                links=links,
+                incident="",
+                number=0,
+                fired_at=finding.ts,
+            )
+            self._incidents.open(member)
+        else:
+            self._incidents.relink(member, links)
+        member.severity = worst(member.severity, finding.severity)
+        member.version += 1
+        alert = self._alert(member, finding, "resolved" if finding.phase == "close" else "firing")
+        if finding.phase == "close":
+            self._incidents.close(key)
+            self._last.pop(key, None)
+        else:
+            self._last[key] = finding
+        return alert
+
+    def _make_room(self, alerts: list[Alert]) -> None:
+        members = self._incidents.members
+        while len(members) >= self._max_open:
+            member = next(iter(members.values()))
+            member.version += 1
+            self.forgotten += 1
+            alerts.append(self._alert(member, self._last.pop(member.dedup_key), "resolved"))
+            self._incidents.close(member.dedup_key)
+
+    def _alert(self, member: Member, finding: Finding, status: Status) -> Alert:
+        detector = self._detectors[finding.detector]
+        leader = self._incidents.leader(member)
+        others = [other for other in self._incidents.of(member) if other is not member]
+        summary = detector.explain(finding)
+        facts = dict(finding.facts)
+        if finding.late_s > 0:
+            facts["late_s"] = round(finding.late_s, 3)
+            summary += f" The event that showed it came {span(finding.late_s)} too late."
+        return Alert(
+            id=member.alert_id,
+            version=member.version,
+            dedup_key=member.dedup_key,
+            status=status,
+            time=rfc3339(member.fired_at),
+            detector=finding.detector,
+            severity=member.severity,
+            tenant=finding.tenant,
+            entity=Entity(finding.entity_type, finding.entity),
+            title=printable(f"{detector.title}: {finding.entity or finding.tenant or 'default tenant'}"),
+            summary=printable(summary),
+            count=finding.count,
+            first_seen=rfc3339(finding.first_seen),
+            last_seen=rfc3339(finding.last_seen),
+            facts=facts,
+            evidence=finding.evidence,
+            counterfactual=printable(detector.counterfactual(finding)),
+            score=finding.score,
+            attack=Attack(ATTACK_VERSION, detector.techniques),
+            runbook=f"{self._runbooks}/{finding.detector}.md",
+            incident=member.incident,
+            related=tuple(Related(other.detector, other.alert_id) for other in others[:MAX_RELATED]),
+            inhibited_by=None if leader is member else leader.alert_id,
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-ready memory."""
+        return {
+            "incidents": self._incidents.dump(),
+            "last": {key: msgspec.to_builtins(finding) for key, finding in self._last.items()},
+            "forgotten": self.forgotten,
+        }
+
+    def load(self, data: dict[str, Any]) -> None:
+        """Take over what ``dump`` returned."""
+        self._incidents.load(data["incidents"])
+        self._last = {key: msgspec.convert(finding, Finding) for key, finding in data["last"].items()}
+        self.forgotten = data["forgotten"]
+
+
+def dedup_key(finding: Finding) -> str:
+    """The same for all findings of one detector variant about one entity, and safe to show: no name or address is in it."""
+    return f"{finding.detector}:{_digest(finding.variant, finding.tenant or '', finding.entity_type, finding.entity)}"
+
+
+def alert_id(finding: Finding) -> str:
+    """Made of what opened the alert: detector, entity, first evidence and where its window begins."""
+    first = finding.evidence[0] if finding.evidence else ""
+    return _digest(finding.detector, finding.variant, finding.tenant or "", finding.entity_type, finding.entity, first, f"{finding.first_seen:.6f}")
+
+
+def printable(text: str) -> str:
+    r"""``text`` without control characters and other invisible ones: names in logs are written by strangers.
+
+    >>> printable("a\x1b[31mb\u202e")
+    'a�[31mb�'
+    """
+    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def _digest(*parts: str) -> str:
+    # Lengths first: no choice of names can make two different tuples of parts equal.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+
+
+def _entity_key(tenant: str | None, kind: str, value: str) -> str:
+    return f"{tenant or ''}\x1f{kind}\x1f{value}"

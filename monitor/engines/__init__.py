@@ -1,0 +1,1 @@
+"""The outer loops that drive the pipeline."""

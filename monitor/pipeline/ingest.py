@@ -1,0 +1,104 @@
+"""From the records of one input to events: decode, count and keep what is rejected, doubt leaps in time, drop repeats."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from monitor.pipeline.believe import LEAP_S, Suspect, Timeline
+from monitor.pipeline.seen import Seen
+from schemas.errors import RejectError
+from schemas.event import Event
+from schemas.formats.base import Parser
+
+OnReject = Callable[[str, int, bytes, RejectError], None]
+"""Called with source, line, the whole record and why it is no event."""
+
+
+class Ingest:
+    """Decodes one input. ``seen`` is shared by all inputs of a run."""
+
+    def __init__(self, source: str, parser: Parser, seen: Seen, on_reject: OnReject) -> None:
+        self.source = source
+        self.records = 0
+        self.repeats = 0
+        self.rejected: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
+        self._parser = parser
+        self._seen = seen
+        self._on_reject = on_reject
+        self._timeline = Timeline()
+
+    @property
+    def believed(self) -> float:
+        """Event time this input has reached (−∞ before it is known)."""
+        return self._timeline.believed
+
+    def decode(self, records: Sequence[bytes], first_line: int) -> list[Event]:
+        """The events of some records, in their order. ``first_line``: line number of the first of them."""
+        # The hot loop: flat on purpose.
+        events: list[Event] = []
+        parse, timeline, seen = self._parser.parse, self._timeline, self._seen
+        young, old = seen.young, seen.old
+        append, repeats = events.append, 0
+        limit, believed = timeline.limit, timeline.believed
+        for line, record in enumerate(records, first_line):
+            try:
+                parsed = parse(record)
+            except RejectError as error:
+                self.reject(line, record, error)
+                continue
+            for event in parsed:
+                event_id = event.id
+                if event_id in young or event_id in old:
+                    repeats += 1
+                    continue
+                young.add(event_id)
+                ts = event.ts
+                if ts > limit:
+                    events.extend(timeline.doubt(Suspect(event, record, line)))
+                    limit, believed = timeline.limit, timeline.believed
+                    continue
+                if timeline.suspects:
+                    self._contradict()
+                if ts > believed:
+                    believed = timeline.believed = ts
+                    limit = timeline.limit = ts + LEAP_S
+                append(event)
+        self.records += len(records)
+        self.repeats += repeats
+        self.kinds.update([event.kind for event in events])
+        seen.turn()
+        return events
+
+    def reject(self, line: int, record: bytes, error: RejectError) -> None:
+        """Count a record that is no event, and hand it to whoever keeps it."""
+        self.rejected[error.reason] += 1
+        self._on_reject(self.source, line, record, error)
+
+    def end(self) -> list[Event]:
+        """The input has ended: what still waited to be believed."""
+        events = self._timeline.end()
+        self.kinds.update([event.kind for event in events])
+        return events
+
+    def _contradict(self) -> None:
+        for suspect in self._timeline.contradicted():
+            self.reject(suspect.line, suspect.record, RejectError("future_time", "time: more than a day ahead of the records around it"))
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-ready memory of this input, without what inputs share."""
+        return {
+            "parser": self._parser.dump(),
+            "timeline": self._timeline.dump(),
+            "records": self.records,
+            "repeats": self.repeats,
+            "rejected": dict(self.rejected),
+            "kinds": dict(self.kinds),
+        }
+
+    def load(self, data: dict[str, Any]) -> None:
+        """Take over what ``dump`` returned."""
+        self._parser.load(data["parser"])
+        self._timeline.load(data["timeline"])
+        self.records, self.repeats = data["records"], data["repeats"]
+        self.rejected, self.kinds = Counter(data["rejected"]), Counter(data["kinds"])
