@@ -155,6 +155,28 @@ class BaseDetector(Generic[S, L]):
         """See ``Detector``."""
         return self.State()
 
+    def on_event(self, key: str, state: S, event: Event) -> Finding | None:
+        """See ``Detector``."""
+        raise NotImplementedError
+
+    def on_time(self, key: str, state: S, now: float) -> Finding | None:
+        """See ``Detector``. Nothing, for a detector that never sets a timer."""
+        del key, state, now
+        return None
+
+    def on_end(self, key: str, state: S, now: float) -> Finding | None:
+        """See ``Detector``. Nothing, for a detector that leaves nothing unsaid."""
+        del key, state, now
+        return None
+
+    def explain(self, finding: Finding) -> str:
+        """See ``Detector``."""
+        raise NotImplementedError
+
+    def counterfactual(self, finding: Finding) -> str:
+        """See ``Detector``."""
+        raise NotImplementedError
+
     def dump(self, state: S) -> Any:
         """See ``Detector``."""
         data = msgspec.to_builtins(state, enc_hook=_encode)

@@ -78,8 +78,8 @@ class EpisodeDetector(BaseDetector[S, L], Generic[S, L]):
         self._wake(key, state, state.episode)
         return self._say(key, state, state.episode, "open", ts)
 
-    def go_on(self, key: str, state: S, ts: float, event_id: str) -> Finding | None:
-        """One more event of the open episode; said only when it is news."""
+    def go_on(self, key: str, state: S, ts: float, event_id: str, *, vital: bool = False) -> Finding | None:
+        """One more event of the open episode; said only when it is news. ``vital``: it must be among the evidence, whatever else is."""
         episode = state.episode
         assert episode is not None
         episode.count += 1
@@ -89,6 +89,8 @@ class EpisodeDetector(BaseDetector[S, L], Generic[S, L]):
             episode.first_seen = ts
         if len(episode.evidence) < MAX_EVIDENCE:
             episode.evidence.append(event_id)
+        elif vital:
+            episode.evidence[-1] = event_id
         if episode.count >= 2 * episode.reported or RANK[self.severity(key, state)] > episode.rank:
             return self._say(key, state, episode, "update", ts)
         return None

@@ -6,32 +6,30 @@ import msgspec
 from pydantic import Field
 
 from detectors.base import Variant, by_actor, by_ip
-from detectors.episode import EpisodeDetector, EpisodeLimits, EpisodeState
+from detectors.episode import EpisodeDetector, EpisodeState
 from detectors.phrases import span, times
-from detectors.settings import Count, DetectorSettings, Seconds
-from detectors.windows import Distinct, remember, since, slide
+from detectors.settings import DetectorSettings, Seconds
+from detectors.shared_address import Known, SharedLimits, is_shared, vouch
+from detectors.windows import Distinct, slide
 from schemas.event import Event
 from schemas.finding import EntityType, Fact, Finding
 from schemas.severity import Severity
 
-MAX_USERS = 64
-"""Actors remembered to have logged in from an address; more of them say nothing new about it being shared."""
 
-
-class BurstLimits(EpisodeLimits):
+class BurstLimits(SharedLimits):
     """When failures are a burst."""
 
     threshold: Annotated[int, Field(ge=2, le=100_000, description="Failures within `window_s` that make an alert.")] = 10
     window_s: Annotated[Seconds, Field(description="Seconds in which they fall.")] = 600
     fast_threshold: Annotated[
-        int, Field(ge=0, le=1_000, description="Failures within `fast_window_s` that make an alert of low severity: no hand types that fast. 0: off.")
+        int,
+        Field(
+            ge=0,
+            le=1_000,
+            description="Failures within `fast_window_s` that make an alert of low severity: no hand types that fast. 0: off.",
+        ),
     ] = 0
     fast_window_s: Annotated[Seconds, Field(description="Seconds in which those fall.")] = 10
-    shared_users: Annotated[
-        Count,
-        Field(description="An address from which this many actors logged in is shared (an office, a NAT): it is silent unless more actors fail than that."),
-    ] = 3
-    shared_memory_s: Annotated[Seconds, Field(description="Seconds for which a success counts for that.")] = 7 * 86_400
 
 
 class BurstSettings(DetectorSettings):
@@ -43,12 +41,12 @@ class BurstSettings(DetectorSettings):
 
 
 class Burst(EpisodeState):
-    """At most ``threshold`` failures, ``MAX_USERS`` actors and the counts of one episode."""
+    """At most ``threshold`` failures (at a shared address ``MAX_KNOWN`` + 1), ``MAX_KNOWN`` actors and the counts of one episode."""
 
     fails: list[tuple[float, str, str]] = msgspec.field(default_factory=list)
     """(event time, id, the other side: address of an account's failures, account of an address's)."""
-    good: dict[str, float] = msgspec.field(default_factory=dict)
-    """By address: who logged in from it, and when last."""
+    good: Known = msgspec.field(default_factory=dict)
+    """By address: who logged in from it."""
     others: Distinct | None = None
     """The other sides of the open episode."""
     fast: bool = False
@@ -57,7 +55,7 @@ class Burst(EpisodeState):
 class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
     """Counts failures in a sliding window, exactly.
 
-    State per key: at most ``threshold`` entries and 64 actors, about 1–4 KB while failing, 0.3 KB for an address with successes only.
+    State per key: about 1–4 KB while failing, 0.3 KB for an address of one person, at most 80 KB for one that hundreds share.
     """
 
     name = "failed_login_burst"
@@ -82,7 +80,7 @@ class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
     def on_event(self, key: str, state: Burst, event: Event) -> Finding | None:
         """Count a failure; a success forgives or vouches."""
         if event.outcome == "success":
-            self._succeed(state, event)
+            self._succeed(key, state, event)
             return None
         if event.outcome != "failure":
             return None
@@ -93,12 +91,11 @@ class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
                 state.others.add(other)
             return self.go_on(key, state, event.ts, event.id)
         fails = state.fails
-        slide(fails, (event.ts, event.id, other), limits.window_s, max(limits.threshold, limits.fast_threshold))
+        # At a shared address more actors must fail than are known there, so more failures must be held to tell.
+        slide(fails, (event.ts, event.id, other), limits.window_s, max(limits.threshold, limits.fast_threshold, len(state.good) + 1))
         full = len(fails) >= limits.threshold
         fast = (
-            not full
-            and 0 < limits.fast_threshold <= len(fails)
-            and fails[-1][0] - fails[-limits.fast_threshold][0] <= limits.fast_window_s
+            not full and 0 < limits.fast_threshold <= len(fails) and fails[-1][0] - fails[-limits.fast_threshold][0] <= limits.fast_window_s
         )
         if not (full or fast) or self._is_shared(state, limits, event.ts):
             return None
@@ -107,21 +104,21 @@ class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
             state.others.add(seen)
         state.fast = fast
         evidence = [event_id for _, event_id, _ in fails]
-        finding = self.begin(key, state, event.ts, fails[0][0], len(fails), evidence)
+        finding = self.begin(key, state, fails[-1][0], fails[0][0], len(fails), evidence)
         fails.clear()
         return finding
 
-    def _succeed(self, state: Burst, event: Event) -> None:
+    def _succeed(self, key: str, state: Burst, event: Event) -> None:
         if self.variant == "by_actor":
-            # Only what came from the same place is forgiven: the owner's own login must not hide somebody else's guessing.
+            # Only what came before and from the same place is forgiven: the owner's own login must not hide somebody else's guessing.
             if state.fails:
-                state.fails = [fail for fail in state.fails if fail[2] != (event.ip or "")]
+                state.fails = [fail for fail in state.fails if fail[2] != (event.ip or "") or fail[0] > event.ts]
         elif event.actor is not None:
-            remember(state.good, event.actor, event.ts, MAX_USERS)
+            vouch(state.good, event.actor, event.ts, self.limits_of(key).shared_memory_s)
 
     def _is_shared(self, state: Burst, limits: BurstLimits, ts: float) -> bool:
-        good = since(state.good, ts - limits.shared_memory_s) if state.good else 0
-        return good >= limits.shared_users and len({fail[2] for fail in state.fails}) <= good
+        good = state.good
+        return bool(good) and is_shared(good, limits, len({fail[2] for fail in state.fails}), ts)
 
     def reset(self, state: Burst) -> None:
         """See ``EpisodeDetector``."""

@@ -10,7 +10,7 @@ A sphere of this radius is at most about 0.6 % away from the ellipsoid: far belo
 
 
 def distance_km(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
-    """Great-circle distance of two positions in degrees: 0 … 20,016 km. Cost ≈ 0.7 µs.
+    """Great-circle distance of two positions in degrees: 0 … 20,016 km. Cost ≈ 0.4 µs.
 
     Haversine formula, which is exact to millimetres for near points too. Longitudes may be counted either way
     round (-180 … 180 or 0 … 360), so the antimeridian needs no care; at a pole the longitude means nothing.

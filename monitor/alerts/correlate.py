@@ -20,19 +20,41 @@ from schemas.stamps import rfc3339
 MAX_OPEN = 50_000
 """Alerts open at once; beyond that the one open longest is resolved, and counted."""
 MAX_RELATED = 20
+REOPEN_S = 86_400.0
+"""An attack that comes back within this time of its last event is the same attack: its alert fires again instead of another one."""
+
+
+class Past(msgspec.Struct):
+    """What a resolved alert leaves behind, in case its attack comes back."""
+
+    alert_id: str
+    version: int
+    fired_at: float
+    first_seen: float
+    last_seen: float
+    count: int
+    evidence: tuple[str, ...]
 
 
 class Correlator:
     """Keeps the open alerts. ``detectors``: by ``name``, for the words; ``runbooks``: where they lie (a folder or a URL)."""
 
-    def __init__(self, detectors: Mapping[str, BaseDetector[Any, Any]], runbooks: str = "deploy/runbooks", max_open: int = MAX_OPEN) -> None:
+    def __init__(
+        self,
+        detectors: Mapping[str, BaseDetector[Any, Any]],
+        runbooks: str = "deploy/runbooks",
+        max_open: int = MAX_OPEN,
+        reopen_s: float = REOPEN_S,
+    ) -> None:
         self.forgotten = 0
         """Alerts resolved only because too many were open."""
         self._detectors = detectors
         self._runbooks = runbooks.rstrip("/")
         self._max_open = max_open
+        self._reopen_s = reopen_s
         self._incidents = Incidents()
         self._last: dict[str, Finding] = {}
+        self._past: dict[str, Past] = {}
 
     def take(self, findings: Iterable[Finding]) -> list[Alert]:
         """The alert versions that these findings make, in their order."""
@@ -47,35 +69,64 @@ class Correlator:
 
     def _one(self, finding: Finding) -> Alert | None:
         key = dedup_key(finding)
-        members = self._incidents.members
-        member = members.get(key)
+        member = self._incidents.members.get(key)
         links = [_entity_key(finding.tenant, kind, value) for kind, value in finding.links]
-        if member is None:
-            if finding.phase == "close":
-                return None  # it was forgotten for want of room, and said so then
-            member = Member(
-                dedup_key=key,
-                alert_id=alert_id(finding),
-                detector=finding.detector,
-                severity=finding.severity,
-                entity=_entity_key(finding.tenant, finding.entity_type, finding.entity),
-                links=links,
-                incident="",
-                number=0,
-                fired_at=finding.ts,
-            )
-            self._incidents.open(member)
-        else:
+        if member is not None:
             self._incidents.relink(member, links)
+        elif finding.phase == "close":
+            return None  # it was forgotten for want of room, and said so then
+        else:
+            member = self._open(key, finding, links)
         member.severity = worst(member.severity, finding.severity)
         member.version += 1
-        alert = self._alert(member, finding, "resolved" if finding.phase == "close" else "firing")
         if finding.phase == "close":
-            self._incidents.close(key)
-            self._last.pop(key, None)
+            alert = self._alert(member, finding, "resolved")
+            self._resolve(key, member, finding)
         else:
+            alert = self._alert(member, finding, "firing")
             self._last[key] = finding
         return alert
+
+    def _open(self, key: str, finding: Finding, links: list[str]) -> Member:
+        past = self._past.get(key)
+        if past is not None and finding.first_seen - past.last_seen > self._reopen_s:
+            past = None
+        member = Member(
+            dedup_key=key,
+            alert_id=alert_id(finding) if past is None else past.alert_id,
+            detector=finding.detector,
+            severity=finding.severity,
+            entity=_entity_key(finding.tenant, finding.entity_type, finding.entity),
+            links=links,
+            incident="",
+            number=0,
+            version=0 if past is None else past.version,
+            fired_at=finding.ts if past is None else past.fired_at,
+        )
+        if past is None:
+            self._past.pop(key, None)
+        self._incidents.open(member)
+        return member
+
+    def _resolve(self, key: str, member: Member, finding: Finding) -> None:
+        finding = self._whole(finding)
+        self._incidents.close(key)
+        self._last.pop(key, None)
+        self._past.pop(key, None)  # to the end of the dictionary, which is in the order of resolving
+        if len(self._past) >= self._max_open:
+            del self._past[next(iter(self._past))]
+        self._past[key] = Past(
+            member.alert_id, member.version, member.fired_at, finding.first_seen, finding.last_seen, finding.count, finding.evidence
+        )
+
+    def _whole(self, finding: Finding) -> Finding:
+        """The finding with what its attack did before it paused."""
+        past = self._past.get(dedup_key(finding))
+        if past is None:
+            return finding
+        return msgspec.structs.replace(
+            finding, count=past.count + finding.count, first_seen=min(past.first_seen, finding.first_seen), evidence=past.evidence
+        )
 
     def _make_room(self, alerts: list[Alert]) -> None:
         members = self._incidents.members
@@ -83,11 +134,13 @@ class Correlator:
             member = next(iter(members.values()))
             member.version += 1
             self.forgotten += 1
-            alerts.append(self._alert(member, self._last.pop(member.dedup_key), "resolved"))
-            self._incidents.close(member.dedup_key)
+            last = self._last[member.dedup_key]
+            alerts.append(self._alert(member, last, "resolved"))
+            self._resolve(member.dedup_key, member, last)
 
     def _alert(self, member: Member, finding: Finding, status: Status) -> Alert:
         detector = self._detectors[finding.detector]
+        whole = self._whole(finding)
         leader = self._incidents.leader(member)
         others = [other for other in self._incidents.of(member) if other is not member]
         summary = detector.explain(finding)
@@ -95,6 +148,8 @@ class Correlator:
         if finding.late_s > 0:
             facts["late_s"] = round(finding.late_s, 3)
             summary += f" The event that showed it came {span(finding.late_s)} too late."
+        if whole.count != finding.count:
+            summary += f" The attack has come back: {whole.count:,} events since {rfc3339(whole.first_seen)}."
         return Alert(
             id=member.alert_id,
             version=member.version,
@@ -107,11 +162,11 @@ class Correlator:
             entity=Entity(finding.entity_type, finding.entity),
             title=printable(f"{detector.title}: {finding.entity or finding.tenant or 'default tenant'}"),
             summary=printable(summary),
-            count=finding.count,
-            first_seen=rfc3339(finding.first_seen),
-            last_seen=rfc3339(finding.last_seen),
+            count=whole.count,
+            first_seen=rfc3339(whole.first_seen),
+            last_seen=rfc3339(whole.last_seen),
             facts=facts,
-            evidence=finding.evidence,
+            evidence=whole.evidence,
             counterfactual=printable(detector.counterfactual(finding)),
             score=finding.score,
             attack=Attack(ATTACK_VERSION, detector.techniques),
@@ -126,6 +181,7 @@ class Correlator:
         return {
             "incidents": self._incidents.dump(),
             "last": {key: msgspec.to_builtins(finding) for key, finding in self._last.items()},
+            "past": {key: msgspec.to_builtins(past) for key, past in self._past.items()},
             "forgotten": self.forgotten,
         }
 
@@ -133,6 +189,7 @@ class Correlator:
         """Take over what ``dump`` returned."""
         self._incidents.load(data["incidents"])
         self._last = {key: msgspec.convert(finding, Finding) for key, finding in data["last"].items()}
+        self._past = {key: msgspec.convert(past, Past) for key, past in data["past"].items()}
         self.forgotten = data["forgotten"]
 
 
@@ -144,7 +201,9 @@ def dedup_key(finding: Finding) -> str:
 def alert_id(finding: Finding) -> str:
     """Made of what opened the alert: detector, entity, first evidence and where its window begins."""
     first = finding.evidence[0] if finding.evidence else ""
-    return _digest(finding.detector, finding.variant, finding.tenant or "", finding.entity_type, finding.entity, first, f"{finding.first_seen:.6f}")
+    return _digest(
+        finding.detector, finding.variant, finding.tenant or "", finding.entity_type, finding.entity, first, f"{finding.first_seen:.6f}"
+    )
 
 
 def printable(text: str) -> str:

@@ -33,15 +33,15 @@ class Ingest:
         """Event time this input has reached (−∞ before it is known)."""
         return self._timeline.believed
 
-    def decode(self, records: Sequence[bytes], first_line: int) -> list[Event]:
-        """The events of some records, in their order. ``first_line``: line number of the first of them."""
+    def decode(self, records: Sequence[bytes], lines: Sequence[int]) -> list[Event]:
+        """The events of some records, in their order. ``lines``: the line (or offset) each of them began at."""
         # The hot loop: flat on purpose.
         events: list[Event] = []
         parse, timeline, seen = self._parser.parse, self._timeline, self._seen
         young, old = seen.young, seen.old
         append, repeats = events.append, 0
         limit, believed = timeline.limit, timeline.believed
-        for line, record in enumerate(records, first_line):
+        for line, record in zip(lines, records, strict=True):
             try:
                 parsed = parse(record)
             except RejectError as error:

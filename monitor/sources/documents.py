@@ -111,9 +111,7 @@ class DocumentSplitter:
         batch = Batch()
         start = self._skip_string(piece) if self._in_string and piece else 0
         done = self._scan(piece, start, batch)
-        self._held.write(memoryview(piece)[done:])
-        if self._held.tell() > self._max_bytes:
-            raise DocumentTooLargeError
+        self._hold(memoryview(piece)[done:])
         return batch
 
     def finish(self, *, broken: bool) -> Batch:
@@ -160,9 +158,14 @@ class DocumentSplitter:
         self._depth = depth
         return done
 
+    def _hold(self, piece: bytes | memoryview) -> None:
+        self._held.write(piece)
+        if self._held.tell() > self._max_bytes:
+            raise DocumentTooLargeError
+
     def _take(self, end: bytes, records: list[bytes], numbers: list[int]) -> None:
         """What is held and this last bit of it are a record, unless they are blank."""
-        self._held.write(end)
+        self._hold(end)
         held = self._held.getvalue()
         self._held = io.BytesIO()
         record = held.strip(_BETWEEN)

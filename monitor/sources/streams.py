@@ -10,7 +10,7 @@ import stat
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from io import FileIO
+from io import BytesIO, FileIO
 from os import fstat
 
 import zstandard
@@ -150,8 +150,8 @@ class Stream:
 
 def _salvage(member: "zlib._Decompress", data: bytes) -> bytes:
     """Everything before the damage: a failed call gives nothing, so the bytes are fed one by one."""
-    out: list[bytes] = []
+    out = BytesIO()
     with suppress(zlib.error):
         for start in range(len(data)):
-            out.append(member.decompress(data[start : start + 1]))
-    return b"".join(out)
+            out.write(member.decompress(data[start : start + 1]))
+    return out.getvalue()

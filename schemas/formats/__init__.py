@@ -1,9 +1,12 @@
 """The input formats, by name, and which of them an input is written in."""
 
 from schemas.formats.base import Format
+from schemas.formats.cloudtrail import FORMAT as CLOUDTRAIL
 from schemas.formats.native import FORMAT as NATIVE
+from schemas.formats.sshd import FORMAT as SSHD
+from schemas.formats.web_access import FORMAT as WEB_ACCESS
 
-FORMATS: dict[str, Format] = {each.name: each for each in (NATIVE,)}
+FORMATS: dict[str, Format] = {each.name: each for each in (NATIVE, SSHD, WEB_ACCESS, CLOUDTRAIL)}
 """Every format ``--format`` accepts besides ``auto``."""
 
 SURE_ENOUGH = 0.5

@@ -16,7 +16,7 @@ from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats.base import Context
 from schemas.formats.cloudtrail_kinds import FORBIDDEN, RULES, SIGN_IN, Rule, is_write
-from schemas.formats.cloudtrail_record import HIDDEN, TEXT_CHARS, Identity, Record, part, set_actor
+from schemas.formats.cloudtrail_record import HIDDEN, NULL, TEXT_CHARS, Identity, Record, part, set_actor
 from schemas.stamps import from_number, from_text
 
 AGENT_CHARS = 512
@@ -50,7 +50,7 @@ class CloudTrailParser:
         self.partial_rejects = []
         events: list[Event] = []
         first: RejectError | None = None
-        for position, entry in enumerate(_entries(record.strip().removeprefix(_BOM))):
+        for position, entry in enumerate(_entries(record.removeprefix(_BOM).strip())):
             try:
                 event = entry if isinstance(entry, RejectError) else self._event(*entry)
             except RejectError as error:
@@ -112,6 +112,8 @@ def _order(event: Event) -> tuple[float, str]:
 
 def _entries(data: bytes, depth: int = 0) -> Iterator[tuple[Record, bytes] | RejectError]:
     """The events within the wrappers, each with its own bytes; a broken one as the error it causes, so that the others are not lost."""
+    if not data:
+        return
     if depth > _WRAPPERS_DEPTH:
         yield RejectError("too_deep", "wrappers within wrappers")
         return
@@ -148,7 +150,7 @@ def _inner(record: Record) -> Sequence[bytes | msgspec.Raw]:
     for entries in (record.delivered, record.looked_up, record.log_events, record.filtered):
         if entries is not None:
             return entries
-    if record.detail is not None:
+    if record.detail is not NULL and bytes(record.detail) != b"null":
         return (record.detail,)
     text = record.text or record.message
     return (text.encode("utf-8", "replace"),) if text else ()
@@ -162,12 +164,14 @@ def _ts(time: str | float | None) -> float:
 
 def _judge(event: Event, record: Record) -> None:
     """Kind, outcome, reason, target and amounts."""
-    code = (record.error or "").rpartition(".")[2]
+    code = (record.error or "").removeprefix("Client.").removeprefix("Server.")
     event.outcome = "failure" if code else "success"
     event.reason = _snake(code) if code else None
     if record.service == "signin" and _sign_in(event, record):
         return
     name = record.name or ""
+    if record.service == "signin" and part(record.response).get(name) == "Failure":
+        event.outcome = "failure"
     rule = RULES.get(f"{record.service}:{name}") if record.category != "NetworkActivity" else None
     # The call through a VPC endpoint is logged a second time as network activity; only the first is the act itself.
     params = part(record.request) if rule is not None and (rule.target or rule.kind == "data.query") else {}
@@ -181,7 +185,7 @@ def _judge(event: Event, record: Record) -> None:
         event.kind = "admin.action"
     if event.target is None and record.resources and (arn := record.resources[0].arn):
         event.target = f"resource:{arn}"[:TARGET_CHARS]
-    if code in FORBIDDEN:
+    if code.rpartition(".")[2] in FORBIDDEN:
         event.kind, event.reason = "authz.decision", "forbidden"
 
 
@@ -199,8 +203,10 @@ def _sign_in(event: Event, record: Record) -> bool:
     result = part(record.response).get(name) or part(record.service_details).get(name)
     if result == "Failure" or record.error or (result != "Success" and record.error_message):
         event.outcome = "failure"
-    else:
+    elif result == "Success":
         event.outcome = "challenge" if name == "CredentialChallenge" else "success"
+    else:
+        event.outcome = None  # it does not say
     typed = additional.get("UserName")  # of Identity Center, whose userIdentity has but a number
     if isinstance(typed, str) and typed:
         event.actor = None if typed == HIDDEN else typed[:TEXT_CHARS]
@@ -266,7 +272,8 @@ class CloudTrail:
         head = sample.lstrip(_BOM + b" \t\r\n")[:1]
         if head not in {b"{", b"["} or _S3_NOTICE.search(sample):
             return 0.0
-        plain, quoted = set(), set()
+        plain: set[bytes] = set()
+        quoted: set[bytes] = set()
         for mark in _MARK.finditer(sample):
             (quoted if mark[1] else plain).add(mark[2])
         if b"digestStartTime" in plain:

@@ -87,7 +87,7 @@ _TABLE_ROWS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     ("data.query", "redshift-data", "ExecuteStatement BatchExecuteStatement", ("database", ("database",))),
     ("data.query", "rds-data", "ExecuteStatement BatchExecuteStatement", ("database", ("resourceArn",))),
     ("data.query", "logs", "StartQuery", _LOG_GROUP),
-    ("data.query", "cloudtrail", "StartQuery LookupEvents", ()),
+    ("data.query", "cloudtrail", "StartQuery", ()),
     ("account.change", "iam", "CreateUser DeleteUser UpdateUser", _USER),
     ("account.change", "iam", "CreateLoginProfile UpdateLoginProfile DeleteLoginProfile", _OWN_USER),
     ("account.change", "signin", "EmailUpdated", ()),
@@ -105,7 +105,12 @@ _TABLE_ROWS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     ("auth.password_reset", "sso-directory", "UpdatePassword StartPasswordReset", ("user", ("userId",))),
     ("auth.mfa_change", "iam", "EnableMFADevice DeactivateMFADevice ResyncMFADevice", _OWN_USER),
     ("auth.mfa_change", "iam", "CreateVirtualMFADevice DeleteVirtualMFADevice", _OWN_USER),
-    ("auth.mfa_change", "sso-directory", "DeleteMfaDeviceForUser UpdateMfaDeviceForUser StartVirtualMfaDeviceRegistration", ("user", ("userId",))),
+    (
+        "auth.mfa_change",
+        "sso-directory",
+        "DeleteMfaDeviceForUser UpdateMfaDeviceForUser StartVirtualMfaDeviceRegistration",
+        ("user", ("userId",)),
+    ),
     ("admin.action", "iam", "AttachUserPolicy DetachUserPolicy PutUserPolicy DeleteUserPolicy", _USER),
     ("admin.action", "iam", "PutUserPermissionsBoundary DeleteUserPermissionsBoundary AddUserToGroup RemoveUserFromGroup", _USER),
     ("admin.action", "iam", "AttachRolePolicy DetachRolePolicy PutRolePolicy DeleteRolePolicy UpdateAssumeRolePolicy", _ROLE),
@@ -127,7 +132,12 @@ _TABLE_ROWS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     ("audit.log_change", "macie2", "DisableMacie DisassociateFromAdministratorAccount DisassociateFromMasterAccount", ()),
     ("audit.log_change", "access-analyzer", "DeleteAnalyzer", ("analyzer", ("analyzerName",))),
     ("audit.log_change", "route53", "DeleteQueryLoggingConfig", ("query_log", ("id",))),
-    ("audit.log_change", "route53resolver", "DeleteResolverQueryLogConfig DisassociateResolverQueryLogConfig", ("query_log", ("resolverQueryLogConfigId",))),
+    (
+        "audit.log_change",
+        "route53resolver",
+        "DeleteResolverQueryLogConfig DisassociateResolverQueryLogConfig",
+        ("query_log", ("resolverQueryLogConfigId",)),
+    ),
     ("audit.log_change", "s3", "PutBucketLogging", ("bucket", ("bucketName",), False, _stops_bucket_log)),
     ("audit.log_change", "wafv2", "DeleteLoggingConfiguration", ("web_acl", ("resourceArn",))),
     ("audit.log_change", "rds", "StopActivityStream", ("database", ("resourceArn",))),
@@ -168,14 +178,16 @@ FORBIDDEN: frozenset[str] = frozenset(
 )
 """Error codes (after their last dot) that mean: this caller may not. ``Client.UnauthorizedOperation`` is one of them."""
 
+# fmt: off
 _WRITES = (
-    "Add Associate Attach Authorize Create Delete Deregister Detach Disable Disassociate Enable Import Leave Modify Put Register Remove "
-    "Reset Restore Revoke Run Set Share Start Stop Terminate Update Upload"
-).split()
+    "Add", "Associate", "Attach", "Authorize", "Create", "Delete", "Deregister", "Detach", "Disable", "Disassociate", "Enable", "Import", "Leave", "Modify", "Put",
+    "Register", "Remove", "Reset", "Restore", "Revoke", "Run", "Set", "Share", "Start", "Stop", "Terminate", "Update", "Upload",
+)
+# fmt: on
 
 
 def is_write(name: str, read_only: bool | str | None) -> bool:  # noqa: FBT001 - a field as it stands in the record
     """Whether a call changes something; by its name where the record does not say (older records)."""
     if read_only is None:
-        return name.startswith(tuple(_WRITES))
+        return name.startswith(_WRITES)
     return read_only in (False, "false")

@@ -10,7 +10,7 @@ from schemas.event import Event
 TEXT_CHARS = 256
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 """What AWS writes in place of a user name that does not exist: people type passwords there."""
-_NULL = msgspec.Raw(b"null")
+NULL = msgspec.Raw(b"null")
 
 
 class Issuer(msgspec.Struct, gc=False):
@@ -56,7 +56,7 @@ class Record(msgspec.Struct):
     """A CloudTrail event, or one of the wrappers they arrive in. Parts that few events need stay raw until then."""
 
     version: str | None = msgspec.field(name="eventVersion", default=None)
-    time: str | int | float | None = msgspec.field(name="eventTime", default=None)
+    time: str | float | None = msgspec.field(name="eventTime", default=None)
     name: str | None = msgspec.field(name="eventName", default=None)
     source: str | None = msgspec.field(name="eventSource", default=None)
     id: str | None = msgspec.field(name="eventID", default=None)
@@ -70,10 +70,10 @@ class Record(msgspec.Struct):
     error: str | None = msgspec.field(name="errorCode", default=None)
     error_message: str | None = msgspec.field(name="errorMessage", default=None)
     resources: list[Resource] | None = None
-    request: msgspec.Raw = msgspec.field(name="requestParameters", default=_NULL)
-    response: msgspec.Raw = msgspec.field(name="responseElements", default=_NULL)
-    additional: msgspec.Raw = msgspec.field(name="additionalEventData", default=_NULL)
-    service_details: msgspec.Raw = msgspec.field(name="serviceEventDetails", default=_NULL)
+    request: msgspec.Raw = msgspec.field(name="requestParameters", default=NULL)
+    response: msgspec.Raw = msgspec.field(name="responseElements", default=NULL)
+    additional: msgspec.Raw = msgspec.field(name="additionalEventData", default=NULL)
+    service_details: msgspec.Raw = msgspec.field(name="serviceEventDetails", default=NULL)
 
     delivered: list[msgspec.Raw] | None = msgspec.field(name="Records", default=None)
     """A file as CloudTrail delivers it to S3."""
@@ -83,7 +83,7 @@ class Record(msgspec.Struct):
     """A CloudWatch Logs subscription."""
     filtered: list[msgspec.Raw] | None = msgspec.field(name="events", default=None)
     """The answer of ``aws logs filter-log-events``."""
-    detail: msgspec.Raw | None = None
+    detail: msgspec.Raw = NULL
     """EventBridge."""
     message: str | None = None
     """CloudWatch Logs."""
@@ -125,7 +125,7 @@ def set_actor(event: Event, identity: Identity, address: str | None) -> None:
     event.actor = _actor(identity)
     if identity.access_key and identity.access_key.startswith("ASIA"):
         event.session_id = identity.access_key[:TEXT_CHARS]
-    if _is_service(identity) or (address and event.ip is None):
+    if _is_service(identity) or _is_service_address(address):
         event.actor_type = "service"
     elif _is_anonymous(identity):
         event.actor_type = "anonymous"
@@ -138,6 +138,11 @@ def _is_service(identity: Identity) -> bool:
         return True
     issuer = identity.session.issuer if identity.session else None
     return bool(issuer and issuer.arn and ":role/aws-service-role/" in issuer.arn)
+
+
+def _is_service_address(address: str | None) -> bool:
+    """AWS itself acting for the caller: ``cloudformation.amazonaws.com``, ``AWS Internal``."""
+    return address is not None and (address == "AWS Internal" or address.endswith((".amazonaws.com", ".amazonaws.com.cn")))
 
 
 def _is_anonymous(identity: Identity) -> bool:
@@ -157,7 +162,9 @@ def _actor(identity: Identity) -> str | None:
         case "IdentityCenterUser":
             name = identity.user_name or (identity.on_behalf_of.user_id if identity.on_behalf_of else None) or identity.principal
         case _:
-            name = identity.user_name or _last(identity.arn) or (identity.invoked_by if identity.type is None else None) or identity.principal
+            name = (
+                identity.user_name or _last(identity.arn) or (identity.invoked_by if identity.type is None else None) or identity.principal
+            )
     return None if not name or name == HIDDEN else name[:TEXT_CHARS]
 
 

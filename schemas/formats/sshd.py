@@ -59,16 +59,18 @@ class SshdParser:
         return events
 
     def _other(self, ts: float, host: str, program: str, pid: str, message: str) -> tuple[Event, ...]:
-        """PAM failures of any other service; ``sshd(pam_unix)[123]: …`` is how old systems wrote PAM's lines."""
+        """What PAM says about any other service; ``sshd(pam_unix)[123]: …`` is how old systems wrote PAM's lines."""
         if program[-1:] == ")":
-            program, _, module = program[:-1].partition("(")
-            message = f"{module}({program}:auth): {message}"
+            service, _, module = program[:-1].partition("(")
+            part = "session" if message.startswith("session ") else "auth"
+            message = f"{module}({service}:{part}): {message}"
         if message[:4] != "pam_":
             return ()
         service = message.partition("(")[2].partition(":")[0]
-        if service in {"sudo", "su"}:
-            return ()
-        return self._sshd.pam_failure(ts, host, pid, message, service)
+        if service == "sshd":
+            return self._sshd.events(ts, host, pid, message)
+        # sudo and su are told of by their own lines
+        return () if service in self._local else self._sshd.pam_failure(ts, host, pid, message, service)
 
     def _name(self, events: tuple[Event, ...], line: bytes) -> None:
         """Give the events of this line their ids. Equal lines are told apart by number; the digest stands for the line in the memory."""

@@ -13,14 +13,25 @@ def address(text: str) -> str | None:
     return canonical_ip(text) if len(text) <= _ADDRESS_CHARS else None
 
 
-def peer(text: str) -> tuple[str | None, str]:
+def split_peer(text: str) -> tuple[str | None, str]:
     """Address and port (empty when absent) from ``192.0.2.1 port 22 ssh2``.
 
-    >>> peer("192.0.2.1 port 22 ssh2"), peer("host.example.com")
+    >>> split_peer("192.0.2.1 port 22 ssh2"), split_peer("host.example.com")
     (('192.0.2.1', '22'), (None, ''))
     """
     parts = text.split(" ", 3)
     return address(parts[0]), parts[2].rstrip(":") if len(parts) > 2 and parts[1] == "port" else ""
+
+
+def split_user(text: str) -> tuple[bool, str, str] | None:
+    """Whether the user is unknown, the user, and the text of the peer, from ``[invalid user ]bob from 192.0.2.1 port 22``.
+
+    A name that exists on the host has no blank, so its first `` from `` ends it; a name that does not exist is the stranger's choice and
+    may look like the rest of the line, so there the last `` from `` is sshd's own.
+    """
+    invalid = text[:13] in {"invalid user ", "illegal user "}
+    user, found, rest = text[13:].rpartition(" from ") if invalid else text.partition(" from ")
+    return (invalid, user, rest) if found else None
 
 
 class EventMaker:

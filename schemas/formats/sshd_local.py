@@ -9,6 +9,9 @@ from collections.abc import Callable
 from schemas.event import Event
 from schemas.formats.base import Memory
 
+Handler = Callable[[float, str, str, str], tuple[Event, ...]]
+"""Unix seconds, host, program, message → events."""
+
 _NEW_USER = re.compile(r"new user: name=([^,]+)")
 _NEW_GROUP = re.compile(r"new group: name=([^,]+)")
 _FAILED_USER = re.compile(r"failed adding user '([^']*)'")
@@ -19,6 +22,8 @@ _CHANGED_USER = re.compile(r"(change|lock|unlock) user '([^']*)' (password|name|
 _PASSWORD_CHANGED = re.compile(r"(?:pam_\w+\(\w+:chauthtok\): )?password(?: for '| changed for )([^\s']+)")
 _SU = re.compile(r"(Successful su|FAILED su) for (\S+) by (\S+)")
 _SU_FAILED = re.compile(r"FAILED SU \(to (\S+)\) (\S+) on ")
+_POWERFUL_GROUPS = frozenset({"root", "wheel", "sudo", "admin", "adm", "docker", "lxd", "libvirt", "disk", "shadow"})
+"""Groups whose members can become root or read every secret of the host."""
 _SUDO_WRONG = re.compile(r"\d+ incorrect password attempt")
 _SUDO_RAN = re.compile(r"[A-Z]+=")
 _SUDO_FORBIDDEN = ("user NOT in sudoers", "user NOT authorized", "command not allowed")
@@ -28,6 +33,10 @@ _RUSER = re.compile(r"\bruser=(\S+)")
 _USER = re.compile(r"\buser=(\S+)\s*$")
 
 
+def _joining(group: str) -> str:
+    return "role.grant" if group in _POWERFUL_GROUPS else "group.join"
+
+
 class LocalLines:
     """Turns the messages of sudo, su, useradd, usermod, userdel, groupadd, gpasswd, passwd and chpasswd into events without id."""
 
@@ -35,7 +44,7 @@ class LocalLines:
         self._sessions = memory.sessions
         self._tenant = tenant
         accounts = self._account
-        self.by_program: dict[str, Callable[[float, str, str, str], tuple[Event, ...]]] = {
+        self.by_program: dict[str, Handler] = {
             "sudo": self._sudo,
             "su": self._su,
             **dict.fromkeys(("useradd", "adduser", "usermod", "userdel", "groupadd", "gpasswd", "passwd", "chpasswd"), accounts),
@@ -62,7 +71,7 @@ class LocalLines:
             ),
         )
 
-    def _sudo(self, ts: float, host: str, program: str, message: str) -> tuple[Event, ...]:
+    def _sudo(self, ts: float, host: str, _program: str, message: str) -> tuple[Event, ...]:
         message = message.lstrip()
         if message[:4] == "pam_":
             if ":auth): authentication failure; " not in message:
@@ -89,7 +98,7 @@ class LocalLines:
             return self._event("admin.action", ts, "sudo", target, user, "bad_password")
         return ()
 
-    def _su(self, ts: float, host: str, program: str, message: str) -> tuple[Event, ...]:
+    def _su(self, ts: float, _host: str, _program: str, message: str) -> tuple[Event, ...]:
         found = _SU.match(message)
         if found is not None:
             reason = None if found[1] == "Successful su" else "bad_password"
@@ -99,7 +108,7 @@ class LocalLines:
             return self._event("admin.action", ts, "su", f"user:{found[1]}", found[2], "bad_password")
         return ()
 
-    def _account(self, ts: float, host: str, program: str, message: str) -> tuple[Event, ...]:
+    def _account(self, ts: float, _host: str, program: str, message: str) -> tuple[Event, ...]:
         if (found := _NEW_USER.match(message)) is not None:
             return self._event("account.change", ts, "user.create", f"user:{found[1]}")
         if (found := _FAILED_USER.match(message)) is not None:
@@ -109,9 +118,9 @@ class LocalLines:
         if (found := _NEW_GROUP.match(message)) is not None:
             return self._event("account.change", ts, "group.create", f"group:{found[1]}")
         if (found := _ADDED_TO_GROUP.match(message)) is not None:
-            return self._event("account.change", ts, f"role.grant:{found[2]}", f"user:{found[1]}")
+            return self._event("account.change", ts, _joining(found[2]), f"user:{found[1]}")
         if (found := _GPASSWD_ADDED.match(message)) is not None:
-            return self._event("account.change", ts, f"role.grant:{found[3]}", f"user:{found[1]}", found[2])
+            return self._event("account.change", ts, _joining(found[3]), f"user:{found[1]}", found[2])
         if (found := _PASSWORD_CHANGED.match(message)) is not None:
             # passwd is run by its user, or by root for someone; the line does not tell. chpasswd is an administrator's.
             return self._event("auth.password_change", ts, "password.change", f"user:{found[1]}", found[1] if program == "passwd" else None)

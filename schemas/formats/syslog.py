@@ -23,7 +23,9 @@ _LATE_S = 31 * _DAY_S
 _YEARS_BACK = 9
 """29 February comes again after at most eight years."""
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
-_MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_MONTHS = {
+    name: number for number, name in enumerate(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1)
+}
 _SHAPE = "expected a syslog line: time, host, program"
 
 # Quoted values may hold any character but a bare quote; each branch begins with another character, so there is one way to match.

@@ -1,8 +1,8 @@
-"""Access logs of nginx and Apache: combined, common and JSON lines, and the failed log-ins of their error logs.
+r"""Access logs of nginx and Apache: combined, common and JSON lines, and the failed log-ins of their error logs.
 
 A virtual host, a syslog header or a container's name may stand before the line; what follows the user agent (Traefik's fields, request
 time, upstream) is read only for a latency and ``X-Forwarded-For``. What a request means is told in ``web_requests``, error logs in
-``web_errors``. Bytes that are no UTF-8 are kept written out as ``\\xHH``, the way the servers themselves do it.
+``web_errors``. Bytes that are no UTF-8 are kept written out as ``\xHH``, the way the servers themselves do it.
 """
 
 import re

@@ -35,7 +35,7 @@ def load_object(data: bytes) -> Mapping[str, Any]:
         try:
             value = orjson.loads(_NGINX_ESCAPE.sub(rb"\1\\u00\2", data))
         except orjson.JSONDecodeError as exc:
-            deep = "recursion" in str(exc).lower()
+            deep = any(word in str(exc).lower() for word in ("depth", "recursion"))
             raise RejectError("too_deep" if deep else "not_json", "expected one JSON object") from None
     if not isinstance(value, dict):
         raise RejectError("unknown_shape", "expected a JSON object")
@@ -93,7 +93,7 @@ def _ts(fields: Mapping[str, Any]) -> float:
 def _text(fields: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
         value = fields.get(name)
-        if value is None or value in {"", "-"}:
+        if value is None or value in ("", "-"):
             continue
         if not isinstance(value, str):
             raise RejectError("bad_field", f"{name}: expected text")

@@ -9,7 +9,7 @@ import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
 
-from monitor.pipeline.geography import Geography, read_record
+from monitor.pipeline.geography import Geography
 from monitor.pipeline.networks import DEFAULT_NETWORKS, merged
 from schemas.errors import ConfigurationError
 from schemas.event import Event
@@ -107,49 +107,6 @@ def test_flat_layout_is_read(tmp_path: Path, mode: int, ip: str, expected: tuple
     Geography(database(tmp_path / "flat.mmdb", FLAT), None, {}, mode=mode).place(event)
     assert where(event) == expected
     assert event.asn == asn
-
-
-@pytest.mark.parametrize(
-    ("record", "expected"),
-    [
-        ({"lat": "nan", "lng": "1", "country_code": "SE"}, ("SE", None, None, None, 0.0)),
-        ({"lat": "inf", "lng": 1.0}, (None, None, None, None, 0.0)),
-        ({"latitude": True, "longitude": 1.0}, (None, None, None, None, 0.0)),
-        ({"latitude": 10**400, "longitude": 1}, (None, None, None, None, 0.0)),
-        ({"latitude": 5.5}, (None, None, None, None, 0.0)),
-        ({"latitude": 0.0, "longitude": 9.5}, (None, None, 0.0, 9.5, 0.0)),
-        ({"lat": 1, "lon": 2, "accuracy_radius": "20"}, (None, None, 1.0, 2.0, 20.0)),
-        ({"location": {"latitude": 1, "longitude": 2, "accuracy_radius": -5}}, (None, None, 1.0, 2.0, 0.0)),
-        ({"location": [1, 2], "country": ["SE"], "city": 7}, (None, None, None, None, 0.0)),
-        ({"country": {"iso_code": "EU"}, "registered_country": {"iso_code": "NL"}}, ("NL", None, None, None, 0.0)),
-        ({"country": "ß1", "city": {"names": ["x"]}}, (None, None, None, None, 0.0)),
-        ({"country": {}, "city": {"names": {"de": "Ulm"}}}, (None, None, None, None, 0.0)),
-        ("a text", (None, None, None, None, 0.0)),
-        (None, (None, None, None, None, 0.0)),
-    ],
-)
-def test_what_a_record_says_that_cannot_be_is_left_out(record: object, expected: tuple[object, ...]) -> None:
-    assert read_record(record)[:5] == expected
-
-
-@pytest.mark.parametrize(
-    ("record", "asn"),
-    [
-        ({"autonomous_system_number": 64500}, 64500),
-        ({"traits": {"autonomous_system_number": 64500}}, 64500),
-        ({"asn": "as64500"}, 64500),
-        ({"asn": "64500"}, 64500),
-        ({"as_number": 64500}, 64500),
-        ({"asn": "ASx"}, 0),
-        ({"asn": ""}, 0),
-        ({"asn": "AS99999999999"}, 0),
-        ({"asn": 2**32}, 0),
-        ({"asn": True}, 0),
-        ({"asn": 4.0}, 0),
-    ],
-)
-def test_as_number_is_read_as_number_or_text(record: object, asn: int) -> None:
-    assert read_record(record).asn == asn
 
 
 @pytest.mark.parametrize(
@@ -316,12 +273,13 @@ def test_a_damaged_record_leaves_the_event_unplaced(tmp_path: Path, mode: int) -
     assert geography.statement().endswith("; look-ups that met damaged records: 1, so download the databases again.")
 
 
-def test_any_damage_to_the_data_is_survived(nested: Path, mode: int) -> None:
+def test_any_damage_is_survived_by_the_pure_reader(nested: Path) -> None:
+    # the C reader is left out: some damage ends its process, and nothing in Python can stop that
     good = nested.read_bytes()
     for at in range(0, len(good), 97):
         nested.write_bytes(good[:at] + bytes([good[at] ^ 0xFF]) + good[at + 1 :])
         try:
-            geography = Geography(nested, None, {}, mode=mode)
+            geography = Geography(nested, None, {}, mode=maxminddb.MODE_MMAP)
         except ConfigurationError:
             continue
         geography.place_all([login("192.0.2.7"), login("198.51.100.1"), login("203.0.113.1"), login("2001:db8::1")])

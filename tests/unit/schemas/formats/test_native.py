@@ -38,7 +38,7 @@ def rejected(record: bytes) -> RejectError:
 
 
 def test_every_field_of_the_contract_reaches_the_event() -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "id": "e1",
         "time": "2026-01-01T00:00:00Z",
         "kind": "api.request",

@@ -1,0 +1,93 @@
+"""What the live service and replay share: from the records of some inputs to alerts.
+
+The outer loops differ in where records come from and when they stop; below this line there is no difference.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from detectors.base import BaseDetector
+from monitor.alerts.correlate import Correlator
+from monitor.pipeline.geography import Geography
+from monitor.pipeline.ingest import Ingest, OnReject
+from monitor.pipeline.runner import Exempt, OnFailure, Runner
+from monitor.pipeline.seen import Seen
+from schemas.alert import Alert
+from schemas.event import Event
+from schemas.finding import Finding
+from schemas.formats.base import Memory, Parser
+
+
+class Core:
+    """The pipeline: decode → place → order → detect → correlate."""
+
+    def __init__(
+        self,
+        detectors: Sequence[BaseDetector[Any, Any]],
+        geography: Geography | None = None,
+        *,
+        lateness_s: float = 1.0,
+        dedupe_events: int = 200_000,
+        runbooks: str = "deploy/runbooks",
+        max_open_alerts: int = 50_000,
+        exempt: Exempt | None = None,
+        on_reject: OnReject | None = None,
+        on_failure: OnFailure | None = None,
+    ) -> None:
+        self.memory = Memory()
+        """Shared by the parsers; give it to each in its ``Context``."""
+        self.inputs: dict[str, Ingest] = {}
+        self.runner = Runner(detectors, lateness_s, exempt, on_failure)
+        self.correlator = Correlator({detector.name: detector for detector in detectors}, runbooks, max_open_alerts)
+        self.geography = geography
+        self._seen = Seen(dedupe_events)
+        self._on_reject: OnReject = on_reject or (lambda *_: None)
+
+    def open(self, source: str, parser: Parser, position: float = float("-inf")) -> Ingest:
+        """An input begins, whose events are at or after ``position``. It holds the clock of the stream back until it is closed."""
+        ingest = Ingest(source, parser, self._seen, self._on_reject)
+        self.inputs[source] = ingest
+        self.runner.open(source, position)
+        return ingest
+
+    def feed(self, source: str, records: Sequence[bytes], lines: Sequence[int] | None = None) -> list[Alert]:
+        """Records of an input, in their order; the alert versions that became certain with them."""
+        return self.take(source, self.inputs[source].decode(records, range(1, len(records) + 1) if lines is None else lines))
+
+    def take(self, source: str, events: list[Event]) -> list[Alert]:
+        """Events of an input that are decoded already."""
+        if self.geography is not None:
+            self.geography.place_all(events)
+        return self._alerts(self.runner.run(source, events))
+
+    def close(self, source: str) -> list[Alert]:
+        """An input has ended: what it still held back is taken, and it no longer holds the clock."""
+        alerts = self.take(source, self.inputs[source].end())
+        self.runner.close(source)
+        return alerts
+
+    def finish(self) -> list[Alert]:
+        """All inputs have ended."""
+        return self._alerts(self.runner.finish())
+
+    def _alerts(self, findings: list[Finding]) -> list[Alert]:
+        return self.correlator.take(findings) if findings else []
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that is remembered, JSON-ready."""
+        return {
+            "memory": self.memory.dump(),
+            "seen": self._seen.dump(),
+            "inputs": {name: ingest.dump() for name, ingest in self.inputs.items()},
+            "runner": self.runner.snapshot(),
+            "alerts": self.correlator.dump(),
+        }
+
+    def restore(self, snapshot: Mapping[str, Any], parsers: Mapping[str, Parser]) -> None:
+        """Take over what ``snapshot`` returned. ``parsers``: a fresh parser for each of its inputs, by name."""
+        self.memory.load(snapshot["memory"])
+        self._seen.load(snapshot["seen"])
+        for name, data in snapshot["inputs"].items():
+            self.open(name, parsers[name]).load(data)
+        self.runner.restore(snapshot["runner"])
+        self.correlator.load(snapshot["alerts"])

@@ -1,0 +1,211 @@
+"""Log files through the pipeline, in event time.
+
+Files that cover the same time are read side by side: the next records always come from the one that is farthest behind, so that a folder
+of logs gives what one log in time order would. A file is opened when the stream reaches its first event, and closed at its end.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from monitor.engines.core import Core
+from monitor.report.summary import InputReport
+from monitor.sources.files import STDIN, Input, Stdin, open_input
+from monitor.sources.records import Batch
+from schemas.alert import Alert
+from schemas.errors import InputError, RejectError
+from schemas.event import Event
+from schemas.formats import FORMATS, detect
+from schemas.formats.base import Context, Memory, Parser
+
+HEAD_RECORDS = 16
+"""Records read ahead of time to learn where a file begins."""
+_NEXT = "\x00next"
+"""Stands for the files that are not open yet: they hold the clock back together."""
+
+Pace = Callable[[float], None]
+"""Called with the event time about to be reached; may wait."""
+
+
+class Options(msgspec.Struct, kw_only=True):
+    """How to read. ``since`` and ``until`` are event times (Unix seconds; from and including, up to and excluding)."""
+
+    format: str = "auto"
+    year: int | None = None
+    tenant: str | None = None
+    since: float = float("-inf")
+    until: float = float("inf")
+    max_record_bytes: int = 1_048_576
+    batch_records: int = 1000
+
+
+class _Reader:
+    """One input being read."""
+
+    def __init__(self, number: int, source: Path | Stdin, report: InputReport, opened: Input | None) -> None:
+        self.number = number
+        self.source = source
+        self.report = report
+        self.opened = opened
+        self.head_ts = float("-inf")
+        self.batches: Iterator[Batch] = iter(())
+
+    @property
+    def key(self) -> str:
+        """Its name to the pipeline; unique even where two inputs are called the same."""
+        return f"{self.number}:{self.report.name}"
+
+
+class Replay:
+    """Reads some inputs to their end. ``on_progress`` is called after each batch with compressed bytes read and events so far."""
+
+    def __init__(
+        self,
+        core: Core,
+        options: Options,
+        *,
+        pace: Pace | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.reports: list[InputReport] = []
+        self.total_bytes: int | None = 0
+        """On disk; ``None`` when an input has no size."""
+        self.events = 0
+        self.last_ts = float("-inf")
+        self._core = core
+        self._options = options
+        self._pace = pace
+        self._on_progress = on_progress or (lambda _bytes, _events: None)
+        self._done_bytes = 0
+
+    def run(self, sources: Sequence[Path | Stdin]) -> Iterator[list[Alert]]:
+        """Alert versions, batch by batch, in the order they became certain. Raises ``InputError``."""
+        waiting = self._prepare(sources)
+        active: list[_Reader] = []
+        while waiting or active:
+            while waiting and (not active or waiting[0][0] <= min(self._reached(reader) for reader in active)):
+                reader = heapq.heappop(waiting)[2]
+                self._hold_back(waiting)
+                self._start(reader)
+                active.append(reader)
+            reader = min(active, key=lambda each: (self._reached(each), each.number))
+            batch = next(reader.batches, None)
+            if batch is None:
+                active.remove(reader)
+                yield self._end(reader)
+            else:
+                yield self._feed(reader, batch)
+                self._on_progress(self._done_bytes + sum(each.opened.read_bytes for each in active if each.opened), self.events)
+        yield self._core.finish()
+
+    # -- before -------------------------------------------------------------------------------------------------------------------
+
+    def _prepare(self, sources: Sequence[Path | Stdin]) -> list[tuple[float, int, _Reader]]:
+        waiting: list[tuple[float, int, _Reader]] = []
+        alone = len(sources) == 1
+        for number, source in enumerate(sources):
+            opened = open_input(source, self._options.max_record_bytes)
+            name, how = self._decide(opened)
+            reader = _Reader(number, source, InputReport(opened.name, name, how), opened)
+            self.reports.append(reader.report)
+            if name is None:
+                opened.close()
+                continue
+            if self.total_bytes is not None:
+                self.total_bytes = None if opened.size_bytes is None else self.total_bytes + opened.size_bytes
+            if source is not STDIN and not alone and opened.size_bytes is not None:
+                reader.head_ts = self._head_ts(name, opened)
+                opened.close()
+                reader.opened = None  # a folder may hold more files than a process may open
+            heapq.heappush(waiting, (reader.head_ts, number, reader))
+        if not waiting and any(report.how != "empty" for report in self.reports):
+            raise InputError("\n".join(f"{report.name}: {report.how}" for report in self.reports))
+        self._hold_back(waiting)
+        return waiting
+
+    def _decide(self, opened: Input) -> tuple[str | None, str]:
+        if self._options.format != "auto":
+            return self._options.format, "as told"
+        if not opened.sample.strip():
+            return None, "empty"
+        name, shares = detect(opened.sample)
+        if name is None:
+            return None, f"not read: its content looks like none of {', '.join(FORMATS)}; name the format with --format"
+        return name, f"recognised from its content ({shares[name]:.0%} sure)"
+
+    def _head_ts(self, name: str, opened: Input) -> float:
+        """The earliest time among its first records, read with a memory of its own that is thrown away."""
+        parser = self._parser(name, opened, Memory())
+        stamps: list[float] = []
+        for batch in opened.batches(HEAD_RECORDS):
+            for record in batch.records:
+                stamps.extend(event.ts for event in _parsed(parser, record))
+            if stamps:
+                break
+        return min(stamps, default=float("-inf"))
+
+    def _parser(self, name: str, opened: Input, memory: Memory) -> Parser:
+        options = self._options
+        context = Context(memory=memory, year=options.year, written_ts=opened.written_ts, tenant=options.tenant)
+        return FORMATS[name].parser(context)
+
+    # -- while reading ------------------------------------------------------------------------------------------------------------
+
+    def _reached(self, reader: _Reader) -> float:
+        return max(reader.head_ts, self._core.inputs[reader.key].believed)
+
+    def _hold_back(self, waiting: list[tuple[float, int, _Reader]]) -> None:
+        runner = self._core.runner
+        if waiting:
+            runner.open(_NEXT, waiting[0][0])
+        else:
+            runner.close(_NEXT)
+
+    def _start(self, reader: _Reader) -> None:
+        if reader.opened is None:
+            reader.opened = open_input(reader.source, self._options.max_record_bytes)
+        assert reader.report.format is not None
+        self._core.open(reader.key, self._parser(reader.report.format, reader.opened, self._core.memory), reader.head_ts)
+        reader.batches = reader.opened.batches(self._options.batch_records)
+
+    def _feed(self, reader: _Reader, batch: Batch) -> list[Alert]:
+        ingest = self._core.inputs[reader.key]
+        for line, start in batch.oversize:
+            ingest.reject(line, start, RejectError("too_long", f"record: more than {self._options.max_record_bytes} bytes"))
+        if batch.truncated is not None:
+            ingest.reject(*batch.truncated, RejectError("truncated", "record: the input breaks off in it"))
+        return self._take(reader, ingest.decode(batch.records, batch.lines))
+
+    def _take(self, reader: _Reader, events: list[Event]) -> list[Alert]:
+        since, until = self._options.since, self._options.until
+        if since != float("-inf") or until != float("inf"):
+            events = [event for event in events if since <= event.ts < until]
+        if not events:
+            return []
+        self.events += len(events)
+        reader.report.events += len(events)
+        self.last_ts = max(self.last_ts, events[-1].ts)
+        if self._pace is not None:
+            self._pace(events[-1].ts)
+        return self._core.take(reader.key, events)
+
+    def _end(self, reader: _Reader) -> list[Alert]:
+        opened, ingest, report = reader.opened, self._core.inputs[reader.key], reader.report
+        assert opened is not None
+        self._done_bytes += opened.read_bytes
+        opened.close()
+        alerts = self._take(reader, ingest.end())
+        alerts += self._core.close(reader.key)
+        report.problem = opened.problem
+        report.records, report.repeats = ingest.records, ingest.repeats
+        report.rejects = dict(sorted(ingest.rejected.items()))
+        return alerts
+
+
+def _parsed(parser: Parser, record: bytes) -> Iterable[Event]:
+    try:
+        return parser.parse(record)
+    except RejectError:
+        return ()
