@@ -124,6 +124,8 @@ class EpisodeDetector(BaseDetector[S, L], Generic[S, L]):
         episode.rank = max(episode.rank, RANK[self.severity(key, state)])
         episode.reported = episode.count
         tenant, entity = split_key(key)
+        if self.entity_type == "tenant":
+            entity = tenant or ""  # its key has nothing but the tenant
         return Finding(
             detector=self.name,
             variant=self.variant,

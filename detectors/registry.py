@@ -4,12 +4,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from detectors.base import BaseDetector
+from detectors.bulk_export import BulkExport
 from detectors.failed_login_burst import FailedLoginBurst
+from detectors.impossible_travel import ImpossibleTravel
+from detectors.new_geography import NewGeography
 from detectors.settings import DetectorSettings
 
 DetectorClass = type[BaseDetector[Any, Any]]
 
-DETECTORS: dict[str, DetectorClass] = {cls.name: cls for cls in (FailedLoginBurst,)}
+DETECTORS: dict[str, DetectorClass] = {cls.name: cls for cls in (FailedLoginBurst, ImpossibleTravel, NewGeography, BulkExport)}
 
 
 def build(name: str, settings: DetectorSettings) -> Iterator[Any]:

@@ -12,6 +12,7 @@ import msgspec
 
 from monitor.engines.core import Core
 from monitor.report.summary import InputReport
+from monitor.report.tally import Tally
 from monitor.sources.files import STDIN, Input, Stdin, open_input
 from monitor.sources.records import Batch
 from schemas.alert import Alert
@@ -68,16 +69,18 @@ class Replay:
         *,
         pace: Pace | None = None,
         on_progress: Callable[[int, int], None] | None = None,
+        on_events: Callable[[Sequence[Event]], None] | None = None,
     ) -> None:
         self.reports: list[InputReport] = []
         self.total_bytes: int | None = 0
         """On disk; ``None`` when an input has no size."""
         self.events = 0
-        self.last_ts = float("-inf")
+        self.tally = Tally()
         self._core = core
         self._options = options
         self._pace = pace
         self._on_progress = on_progress or (lambda _bytes, _events: None)
+        self._on_events = on_events
         self._done_bytes = 0
 
     def run(self, sources: Sequence[Path | Stdin]) -> Iterator[list[Alert]]:
@@ -128,6 +131,8 @@ class Replay:
     def _decide(self, opened: Input) -> tuple[str | None, str]:
         if self._options.format != "auto":
             return self._options.format, "as told"
+        if opened.problem is not None:
+            return None, f"not read: {opened.problem}"
         if not opened.sample.strip():
             return None, "empty"
         name, shares = detect(opened.sample)
@@ -186,7 +191,9 @@ class Replay:
             return []
         self.events += len(events)
         reader.report.events += len(events)
-        self.last_ts = max(self.last_ts, events[-1].ts)
+        self.tally.add(events)
+        if self._on_events is not None:
+            self._on_events(events)
         if self._pace is not None:
             self._pace(events[-1].ts)
         return self._core.take(reader.key, events)

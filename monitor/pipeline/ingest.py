@@ -24,6 +24,7 @@ class Ingest:
         self.rejected: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self._parser = parser
+        self._may_reject_parts = hasattr(parser, "partial_rejects")
         self._seen = seen
         self._on_reject = on_reject
         self._timeline = Timeline()
@@ -40,13 +41,16 @@ class Ingest:
         parse, timeline, seen = self._parser.parse, self._timeline, self._seen
         young, old = seen.young, seen.old
         append, repeats = events.append, 0
+        partly = self._may_reject_parts
         limit, believed = timeline.limit, timeline.believed
         for line, record in zip(lines, records, strict=True):
             try:
                 parsed = parse(record)
             except RejectError as error:
                 self.reject(line, record, error)
-                continue
+                parsed = ()
+            if partly and self._parser.partial_rejects:  # type: ignore[attr-defined]
+                self._reject_parts(line, record, kept=not parsed)
             for event in parsed:
                 event_id = event.id
                 if event_id in young or event_id in old:
@@ -74,6 +78,14 @@ class Ingest:
         """Count a record that is no event, and hand it to whoever keeps it."""
         self.rejected[error.reason] += 1
         self._on_reject(self.source, line, record, error)
+
+    def _reject_parts(self, line: int, record: bytes, *, kept: bool) -> None:
+        """Count the bad entries of a record that wraps several; it is kept once, however many they are."""
+        parts: list[tuple[str, str]] = self._parser.partial_rejects  # type: ignore[attr-defined]
+        if not kept:
+            reason, detail = parts[0]
+            self._on_reject(self.source, line, record, RejectError(reason, f"{detail} ({len(parts)} bad entries in this record)"))
+        self.rejected.update(reason for reason, _ in parts)
 
     def end(self) -> list[Event]:
         """The input has ended: what still waited to be believed."""

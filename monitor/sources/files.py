@@ -200,7 +200,8 @@ class Input:
             ) from exc
 
     def close(self) -> None:
-        """Release the file. Standard input stays open."""
+        """Release the file and what was read ahead. Standard input stays open."""
+        self._head = b""
         self._stream.close()
 
     def __enter__(self) -> Self:

@@ -86,7 +86,7 @@ class SshdEnds:
 
     def _received_disconnect(self, ts: float, host: str, pid: str, message: str) -> Events:
         """Only the old form, without a port: the newer one is followed by "Disconnected from", which names the user too."""
-        found = _OLD_DISCONNECT.match(message, 20)
+        found = _OLD_DISCONNECT.match(message, 25)
         if found is None or not message.endswith(_PREAUTH):
             return NOTHING
         ip = address(found[1])

@@ -8,7 +8,7 @@ from schemas.formats.sshd_ends import Handler, SshdEnds
 from schemas.formats.sshd_events import NOTHING, EventMaker, Events, address, split_peer, split_user
 
 MAX_REPEATS = 1000
-""""message repeated N times" makes at most so many events: far beyond any threshold, and one forged line cannot fill the memory."""
+"""A line ``message repeated N times`` makes at most so many events: far beyond any threshold, and one forged line cannot fill the memory."""
 PAM_ALONE_AFTER = 3
 """PAM failures of one host without a verdict by sshd between them, after which PAM is taken to be the only one that speaks there."""
 

@@ -73,7 +73,7 @@ class SyslogReader:
             raise RejectError("unknown_shape", _SHAPE)
         host, _, rest = rest.partition(" ")
         tag, colon, message = rest.partition(": ")
-        if not colon or " " in tag:
+        if not colon or " " in tag or host[-1:] == ":":
             host, tag, message = _odd_tag(host, rest)
         if tag[-1:] == "]":
             program, _, pid = tag[:-1].partition("[")

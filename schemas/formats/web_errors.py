@@ -13,14 +13,17 @@ from schemas.event import Event
 from schemas.formats.web_requests import ACTOR_CHARS, split_request, unescape
 from schemas.stamps import from_datetime
 
-_NGINX = re.compile(r"([0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}) \[[a-z]+\] ")
+# Both failures are matched at the very place where the server puts them: further right everything may be the client's own words.
 # A name in basic authentication cannot hold a colon, so it can neither end itself early nor forge the "client:" that follows.
-_NGINX_FAILED = re.compile(r'user "([^:]{0,4096})"(?: was not (found) in "[^"]{0,4096}"|: password mismatch), client: ([^,\s]{1,64})')
+_NGINX = re.compile(r"([0-9]{4}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}) \[[a-z]+\] ")
+_NGINX_FAILED = re.compile(
+    r'[0-9]+#[0-9]+: (?:\*[0-9]+ )?user "([^:]{0,4096})"(?: was not (found) in "[^"]{0,4096}"|: password mismatch), client: ([^,\s]{1,64})',
+)
 _NGINX_REQUEST = re.compile(r', request: "(.*?)"(?:, (?:upstream|host|referrer): |$)')
 
 _APACHE = re.compile(r"\[[A-Z][a-z]{2} ([A-Z][a-z]{2} [0-9 ][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})? ([0-9]{4})\] \[")
 _APACHE_FAILED = re.compile(
-    r"\[client ([^\]\s]{1,64})\] (AH0[0-9]{4}: )?user ([^:]{0,4096}?)(?:: authentication failure for \"|( not found): )",
+    r"(?:[^\]]{0,64}\] \[){0,4}client ([^\]\s]{1,64})\] (AH0[0-9]{4}: )?user ([^:]{0,4096}?)(?:: authentication failure for \"|( not found): )",
 )
 _APACHE_PORT = re.compile(r":[0-9]{1,5}$")
 
@@ -36,10 +39,10 @@ def failed_login(line: str) -> Event | None:
     Raises ``RejectError('bad_time')`` for a day that does not exist.
     """
     if stamp := _NGINX.match(line):
-        failure = _NGINX_FAILED.search(line, stamp.end())
+        failure = _NGINX_FAILED.match(line, stamp.end())
         return _nginx_event(line, stamp, failure) if failure else None
     stamp = _APACHE.match(line)
-    failure = _APACHE_FAILED.search(line, stamp.end()) if stamp else None
+    failure = _APACHE_FAILED.match(line, stamp.end()) if stamp else None
     return _apache_event(stamp, failure) if stamp and failure else None
 
 

@@ -116,6 +116,7 @@ def test_arbitrary_bytes(name: str, records: list[bytes]) -> None:
 
 @pytest.mark.parametrize("name", sorted(FORMATS))
 @given(records=st.lists(mutated(), min_size=1, max_size=6))
+@example(records=[b"Mar \x1c1 08:00:00 web1 sshd[1201]: Server listening on 0.0.0.0 port 22."])
 @settings(
     max_examples=200,
     deadline=None,

@@ -114,8 +114,7 @@ def test_an_empty_user_name_is_no_actor() -> None:
 
 
 def test_quotes_in_the_user_agent_do_not_end_it() -> None:
-    event = one(f'192.0.2.1 - - {STAMP} "GET / HTTP/1.1" 200 7 "-" "say \\"hi\\" \\x22x"')
-    assert event.user_agent == 'say "hi" "x'
+    assert one(f'192.0.2.1 - - {STAMP} "GET / HTTP/1.1" 200 7 "-" "say \\"hi\\" \\x22x"').user_agent == 'say "hi" "x'
 
 
 def test_long_texts_are_cut() -> None:
@@ -210,7 +209,19 @@ def test_failed_basic_authentication_in_error_logs_is_a_login(
     assert event.ts == ts
 
 
-@pytest.mark.parametrize("line", ["", "  ", f"{NGINX}open() failed{NGINX_TAIL}", f"{APACHE}[client 192.0.2.9:1] AH00126: Invalid URI"])
+FORGED = 'user "bob": password mismatch, client: 198.51.100.1, server: _'
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "  ",
+        f"{NGINX}open() failed{NGINX_TAIL}",
+        f'{NGINX}open() failed, client: 192.0.2.9, server: _, request: "GET /{FORGED} HTTP/1.1"',
+        f"{APACHE}[client 192.0.2.9:1] AH00126: Invalid URI",
+        f'{APACHE}[client 192.0.2.9:1] AH00126: Invalid URI in request GET /[client 198.51.100.1] user bob: authentication failure for "',
+    ],
+)
 def test_lines_that_say_nothing_of_security_are_skipped(line: str) -> None:
     assert parser().parse(line.encode()) == ()
 

@@ -1,0 +1,179 @@
+"""The command line. Exit codes: 0 done, 1 found what was asked for, 2 wrong usage or configuration, 3 unreachable input, 130 interrupted."""
+
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable
+from enum import Enum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from monitor import __version__
+from monitor.settings import Settings, load
+from schemas.errors import ConfigurationError, InputError
+from schemas.formats import FORMATS
+from schemas.severity import SEVERITIES
+from schemas.stamps import from_text
+
+app = typer.Typer(
+    name="watchfloor",
+    help="Finds attacks in event streams: correct in event time, replayable, and every alert explains itself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+rules = typer.Typer(help="The detection rules themselves.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(rules, name="rules")
+
+FormatName = Enum("FormatName", {name: name for name in ("auto", *FORMATS)}, type=str)  # type: ignore[misc]
+SeverityName = Enum("SeverityName", {name: name for name in SEVERITIES}, type=str)  # type: ignore[misc]
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (YAML); without it the defaults hold.")]
+
+
+def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Turns the errors a user can cause into a message and an exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            code = command(*args, **kwargs)
+        except ConfigurationError as exc:
+            _complain(exc)
+            code = 2
+        except InputError as exc:
+            _complain(exc)
+            code = 3
+        except KeyboardInterrupt:
+            _complain("interrupted")
+            code = 130
+        except BrokenPipeError:
+            # whoever read our output has seen enough, e.g. head; a second complaint at exit would be noise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = 0
+        raise typer.Exit(code or 0)
+
+    return run
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and end.", is_eager=True)] = False,  # noqa: FBT002
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more while working.")] = False,  # noqa: FBT002
+) -> None:
+    """Set up what all commands share."""
+    if version:
+        typer.echo(f"watchfloor {__version__}")
+        raise typer.Exit
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True)
+
+
+@app.command(epilog="Example: watchfloor replay --report report.html --out alerts.jsonl /var/log/auth.log /var/log/nginx/")
+@_guarded
+def replay(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Log files or folders; - is standard input. .gz and .zst are read as they are.")],
+    config: ConfigOption = None,
+    format_: Annotated[FormatName, typer.Option("--format", help="Input format; auto decides for each file from its content, and says so.")] = FormatName.auto,  # type: ignore[attr-defined]
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every alert version as a JSON line (- is standard output).")] = None,
+    final: Annotated[bool, typer.Option("--final", help="Write only the last version of each alert.")] = False,  # noqa: FBT002
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML report.")] = None,
+    rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep every record that is no event, whole, with the reason.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="Leave out events before this time (RFC 3339; event time).")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Leave out events at or after this time (RFC 3339; event time).")] = None,
+    year: Annotated[int | None, typer.Option(min=1990, max=2099, help="Year of the first syslog stamp without one; else taken from the file's time.")] = None,
+    tenant: Annotated[str | None, typer.Option(help="Tenant of records that name none.")] = None,
+    speed: Annotated[str, typer.Option(help="max, or a multiple of real time: 1x, 60x.")] = "max",
+    deliver: Annotated[bool, typer.Option("--deliver", help="Also send alerts to the configured sinks.")] = False,  # noqa: FBT002
+    fail_on: Annotated[SeverityName | None, typer.Option(help="Exit with 1 when an alert of this severity or worse was found.")] = None,
+) -> int:
+    """Run log files through the pipeline in event time, exactly as the live service would."""
+    from monitor import replaying  # noqa: PLC0415 - other commands start faster without it
+    from monitor.engines.replay import Options  # noqa: PLC0415
+
+    settings = _settings(config)
+    options = Options(
+        format=format_.value,
+        year=year,
+        tenant=tenant if tenant is not None else settings.tenant,
+        since=float("-inf") if since is None else _time("--since", since),
+        until=float("inf") if until is None else _time("--until", until),
+        max_record_bytes=settings.max_record_bytes,
+        batch_records=1000 if speed == "max" else 1,
+    )
+    outputs = replaying.Outputs(out=out, final=final, report=report, rejects=rejects, deliver=deliver)
+    return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value)
+
+
+@app.command(epilog="Example: watchfloor explain --alerts alerts.jsonl 3f9ac2 /var/log/auth.log")
+@_guarded
+def explain(
+    alert_id: Annotated[str, typer.Argument(metavar="ALERT_ID", help="Id of the alert; its first characters are enough where they are unique.")],
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE...]", help="The logs it came from, to show the records themselves.")] = None,
+    alerts: Annotated[Path, typer.Option(metavar="FILE", help="Where replay --out wrote them.")] = Path("alerts.jsonl"),
+    config: ConfigOption = None,
+    year: Annotated[int | None, typer.Option(min=1990, max=2099, help="As for replay.")] = None,
+) -> int:
+    """Show one alert: the evidence, the numbers, and the smallest change that would have kept it silent."""
+    from monitor import explaining  # noqa: PLC0415
+
+    return explaining.explain(alert_id, alerts, files or [], _settings(config), year)
+
+
+@app.command("check-config", epilog="Example: watchfloor check-config -c watchfloor.yaml")
+@_guarded
+def check_config(
+    config: ConfigOption = None,
+    send_test: Annotated[str | None, typer.Option(metavar="SINK", help="Send an alert marked as a test to this sink.")] = None,
+) -> int:
+    """Check the whole configuration, open the databases it names, and say what it does."""
+    from monitor import checking  # noqa: PLC0415
+
+    return checking.check(_settings(config), send_test)
+
+
+@rules.command("test", epilog="Example: watchfloor rules test tests/golden/password_spray")
+@_guarded
+def rules_test(
+    path: Annotated[Path, typer.Argument(help="A folder of golden cases: one detector's, one case, or all.")] = Path("tests/golden"),
+) -> int:
+    """Run each rule's own positive and negative examples."""
+    from monitor import golden  # noqa: PLC0415
+
+    return golden.run(path)
+
+
+def main() -> None:
+    """Entry point of the `watchfloor` command."""
+    app()
+
+
+def _settings(config: Path | None) -> Settings:
+    return load(config, os.environ)
+
+
+def _time(option: str, text: str) -> float:
+    from schemas.errors import RejectError  # noqa: PLC0415
+
+    try:
+        return from_text(text)
+    except RejectError as exc:
+        raise ConfigurationError(f"{option}: not a time; write RFC 3339, e.g. 2026-01-31T12:00:00Z") from exc
+
+
+def _speed(text: str) -> float | None:
+    if text == "max":
+        return None
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)x", text)
+    if match is None or float(match[1]) == 0:
+        raise ConfigurationError("--speed: expected max or a multiple of real time such as 1x or 60x")
+    return float(match[1])
+
+
+def _complain(problem: object) -> None:
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"watchfloor: {problem}")

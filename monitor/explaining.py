@@ -1,0 +1,84 @@
+"""The `explain` command: one alert in words, with its evidence."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from monitor.alerts.correlate import printable
+from monitor.app import Parts
+from monitor.engines.replay import Options, Replay
+from monitor.settings import Settings
+from monitor.sources.files import expand
+from schemas.alert import Alert
+from schemas.errors import ConfigurationError, InputError
+from schemas.event import Event
+
+SHOWN_CHARS = 400
+
+
+def explain(alert_id: str, path: Path, files: Sequence[str], settings: Settings, year: int | None) -> int:
+    """Print the last version of the alert, and its evidence as read again from ``files``."""
+    alert = find(alert_id, path)
+    say = Console(highlight=False, markup=False, soft_wrap=True).print
+    say(f"{alert.severity.upper()}  {printable(alert.title)}  ({alert.status}, version {alert.version})")
+    say(f"\n{printable(alert.summary)}")
+    say(f"Would have been {alert.counterfactual}." if alert.counterfactual.startswith("silent") else alert.counterfactual)
+    say(f"\n{alert.count:,} events from {alert.first_seen} to {alert.last_seen}; fired at {alert.time}")
+    for name, value in alert.facts.items():
+        say(f"  {name:<24} {printable(str(value))}")
+    techniques = ", ".join(alert.attack.techniques)
+    say(f"\nATT&CK v{alert.attack.version}: {techniques}\nRunbook: {alert.runbook}\nIncident: {alert.incident}")
+    if alert.inhibited_by is not None:
+        say(f"Led by alert {alert.inhibited_by}, which speaks for the incident")
+    for other in alert.related:
+        say(f"Related: {other.detector} {other.id}")
+    say(f"\nEvidence ({len(alert.evidence)} events):")
+    records = _evidence(alert, files, settings, year) if files else {}
+    for event_id in alert.evidence:
+        say(f"  {printable(event_id)}")
+        if event_id in records:
+            say(f"    {printable(records[event_id])[:SHOWN_CHARS]}")
+    if not files:
+        say("  (name the log files after the id to see the events themselves)")
+    return 0
+
+
+def find(alert_id: str, path: Path) -> Alert:
+    """The last version of the alert whose id begins so. Raises ``InputError`` for a file that cannot be read, ``ConfigurationError`` otherwise."""
+    found: dict[str, Alert] = {}
+    decode = msgspec.json.Decoder(Alert).decode
+    try:
+        for line in path.read_bytes().splitlines():
+            alert = decode(line)
+            if alert.id.startswith(alert_id):
+                found[alert.id] = alert
+    except OSError as exc:
+        raise InputError(f"{path}: {(exc.strerror or 'error').lower()}; name the file that replay --out wrote, with --alerts") from exc
+    except msgspec.DecodeError as exc:
+        raise InputError(f"{path}: holds something that is no alert; name the file that replay --out wrote, with --alerts") from exc
+    if not found:
+        raise ConfigurationError(f"{path}: no alert has an id that begins with {printable(alert_id)}")
+    if len(found) > 1:
+        raise ConfigurationError(f"{path}: {len(found)} alerts have ids that begin with {printable(alert_id)}; give more of the id")
+    return next(iter(found.values()))
+
+
+def _evidence(alert: Alert, files: Sequence[str], settings: Settings, year: int | None) -> dict[str, str]:
+    """The events of the evidence, in the form of the native format."""
+    wanted = set(alert.evidence)
+    records: dict[str, str] = {}
+
+    def keep(events: Sequence[Event]) -> None:
+        for event in events:
+            if event.id in wanted:
+                fields = {name: value for name, value in msgspec.to_builtins(event).items() if value not in {None, 0, 0.0, ""}}
+                records[event.id] = msgspec.json.encode(fields).decode()
+
+    parts = Parts(settings)
+    replay = Replay(parts.core, Options(year=year, tenant=settings.tenant), on_events=keep)
+    for _ in replay.run(expand(files)):
+        if len(records) == len(wanted):
+            break
+    return records

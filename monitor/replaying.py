@@ -1,0 +1,194 @@
+"""The `replay` command, from its options to its exit code."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from monitor import __version__
+from monitor.app import Parts, tune_memory
+from monitor.engines.replay import Options, Pace, Replay
+from monitor.report import page, table
+from monitor.report.summary import Summary
+from monitor.report.tally import top
+from monitor.settings import FileSink, Settings, as_text
+from monitor.sinks.lines import JsonLines
+from monitor.sinks.rejects import RejectFile
+from monitor.sources.files import expand
+from schemas.alert import Alert
+from schemas.errors import ConfigurationError
+from schemas.severity import RANK, Severity
+
+PLAIN_EVERY_S = 5.0
+
+
+class Outputs(msgspec.Struct, kw_only=True):
+    """Where a replay writes to."""
+
+    out: Path | None = None
+    final: bool = False
+    report: Path | None = None
+    rejects: Path | None = None
+    deliver: bool = False
+
+
+def replay(  # one step after the other
+    files: Sequence[str],
+    settings: Settings,
+    options: Options,
+    outputs: Outputs,
+    speed: float | None = None,
+    fail_on: Severity | None = None,
+) -> int:
+    """Run it; the exit code. Raises ``InputError`` and ``ConfigurationError``."""
+    sources = expand(files)
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        rejects = stack.enter_context(RejectFile(outputs.rejects))
+        sinks = [stack.enter_context(sink) for sink in _sinks(settings, outputs)]
+        if outputs.report is not None:
+            _check_writable(outputs.report)
+        parts = Parts(settings, rejects.keep)
+        progress = stack.enter_context(_Progress(console))
+        engine = Replay(parts.core, options, pace=None if speed is None else pacer(speed), on_progress=progress.show)
+        progress.engine = engine
+        tune_memory()
+        began = time.perf_counter()
+        last: dict[str, Alert] = {}
+        versions = 0
+        for alerts in engine.run(sources):
+            versions += len(alerts)
+            for alert in alerts:
+                last[alert.id] = alert
+            if not outputs.final:
+                for sink in sinks:
+                    sink.send(alerts)
+        if outputs.final:
+            for sink in sinks:
+                sink.send(last.values())
+        seconds = time.perf_counter() - began
+    summary = summarise(parts, engine, list(last.values()), versions, seconds)
+    if outputs.report is not None:
+        outputs.report.write_text(page.render(summary), encoding="utf-8")
+    table.show(summary, Console(stderr=outputs.out == Path("-")))
+    if fail_on is not None and any(RANK[alert.severity] >= RANK[fail_on] for alert in last.values()):
+        return 1
+    return 0
+
+
+def summarise(parts: Parts, engine: Replay, alerts: list[Alert], versions: int, seconds: float) -> Summary:
+    """The facts of a finished replay."""
+    inputs = parts.core.inputs.values()
+    rejects: dict[str, int] = {}
+    kinds: dict[str, int] = {}
+    for ingest in inputs:
+        for reason, n in ingest.rejected.items():
+            rejects[reason] = rejects.get(reason, 0) + n
+        for kind, n in ingest.kinds.items():
+            kinds[kind] = kinds.get(kind, 0) + n
+    runner, tally = parts.core.runner, engine.tally
+    return Summary(
+        version=__version__,
+        inputs=engine.reports,
+        events=engine.events,
+        first_ts=tally.first_ts,
+        last_ts=tally.last_ts,
+        kinds=dict(sorted(kinds.items())),
+        late=runner.late,
+        repeats=sum(ingest.repeats for ingest in inputs),
+        rejects=dict(sorted(rejects.items())),
+        alerts=alerts,
+        versions=versions,
+        histogram=tally.histogram,
+        top_ips=top(tally.ips),
+        top_actors=top(tally.actors),
+        geography=parts.geography.statement(),
+        detectors=[(f"{states.detector.name}/{states.detector.variant}", len(states), states.evictions) for states in runner.states],
+        failed=runner.failed,
+        notes=list(_notes(parts, engine)),
+        configuration=as_text(parts.settings),
+        seconds=seconds,
+    )
+
+
+def _notes(parts: Parts, engine: Replay) -> Iterator[str]:
+    for report in engine.reports:
+        if report.format is None:
+            yield f"{report.name}: {report.how}"
+        if report.problem is not None:
+            yield f"{report.name}: {report.problem}"
+    if parts.allow is not None:
+        for number, used in enumerate(parts.allow.used):
+            if not used:
+                yield f"allow.{number} matched no event"
+    if parts.core.correlator.forgotten:
+        yield f"{parts.core.correlator.forgotten} alerts were resolved only because more than {parts.settings.max_open_alerts} were open at once"
+
+
+def _sinks(settings: Settings, outputs: Outputs) -> list[JsonLines]:
+    sinks: list[JsonLines] = []
+    if outputs.out is not None:
+        sinks.append(JsonLines(None if outputs.out == Path("-") else outputs.out))
+    if outputs.deliver:
+        if not settings.sinks:
+            raise ConfigurationError("sinks: --deliver was given, but no sink is configured; add one, e.g. sinks: {alerts: {type: stdout}}")
+        for name, sink in settings.sinks.items():
+            sinks.append(JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path"))
+    return sinks
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        path.touch()
+    except OSError as exc:
+        raise ConfigurationError(f"--report: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists") from exc
+
+
+def pacer(speed: float, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> Pace:
+    """Waits so that event time passes ``speed`` times as fast as the clock on the wall."""
+    began: list[float] = []
+
+    def pace(ts: float) -> None:
+        if not began:
+            began.extend((now(), ts))
+        ahead_s = (ts - began[1]) / speed - (now() - began[0])
+        if ahead_s > 0:
+            sleep(ahead_s)
+
+    return pace
+
+
+class _Progress:
+    """A bar on a terminal, a plain line now and then elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self.engine: Replay | None = None
+        self._console = console
+        self._last = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "_Progress":
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task("reading", total=None)
+        return self
+
+    def show(self, read_bytes: int, events: int) -> None:
+        """So much was read, so many events came of it."""
+        total = self.engine.total_bytes if self.engine is not None else None
+        if self._bar is not None:
+            self._bar.update(self._task, completed=read_bytes, total=total or None, description=f"{events:,} events")
+        elif time.monotonic() - self._last >= PLAIN_EVERY_S:
+            self._last = time.monotonic()
+            share = f" ({min(1.0, read_bytes / total):.0%})" if total else ""
+            self._console.print(f"{events:,} events{share}", highlight=False)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()

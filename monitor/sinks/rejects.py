@@ -1,0 +1,43 @@
+"""Keeps rejected records whole, with the reason, as JSON lines."""
+
+import base64
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from schemas.errors import ConfigurationError, RejectError
+
+_encode = msgspec.json.Encoder().encode
+
+
+class RejectFile:
+    """One line per record: source, line, reason, detail, and the record itself (``record_base64`` where it is no UTF-8).
+
+    ``None`` as path keeps nothing; the counts are kept elsewhere.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        try:
+            self._file = None if path is None else path.open("wb")
+        except OSError as exc:
+            raise ConfigurationError(f"--rejects: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists") from exc
+
+    def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
+        """Write one record."""
+        if self._file is None:
+            return
+        row: dict[str, object] = {"source": source.partition(":")[2], "line": line, "reason": error.reason, "detail": error.detail}
+        try:
+            row["record"] = record.decode("utf-8")
+        except UnicodeDecodeError:
+            row["record_base64"] = base64.b64encode(record).decode("ascii")
+        self._file.write(_encode(row) + b"\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        if self._file is not None:
+            self._file.close()
