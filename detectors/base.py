@@ -128,6 +128,8 @@ class BaseDetector(Generic[S, L]):
     """ATT&CK technique ids of ``ATTACK_VERSION``."""
     false_positives: ClassVar[tuple[str, ...]]
     """What else looks like this, each with what suppresses it."""
+    comes_back: ClassVar[bool] = True
+    """Whether the same entity within a day is the same attack, whose alert fires again; else it is another one."""
     state_version: ClassVar[int] = 1
     variants: ClassVar[Mapping[str, Variant]]
     Settings: ClassVar[type[DetectorSettings]]

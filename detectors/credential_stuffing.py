@@ -1,5 +1,6 @@
 """Leaked pairs of name and password tried one after the other (ATT&CK T1110.004)."""
 
+from math import ceil
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -11,7 +12,7 @@ from detectors.panes import SHOWN, Pane, Sums, merged, pane_of, sums
 from detectors.phrases import span, times
 from detectors.settings import Count, DetectorSettings, Seconds
 from detectors.shared_address import Known, SharedLimits, first_names, is_known, is_shared, vouch
-from detectors.tries import FAILURE, MAX_ACTORS, SUCCESS, UNKNOWN_USER, Tries, Try, add_try, in_window, shown
+from detectors.tries import FAILURE, MAX_ACTORS, SUCCESS, UNKNOWN_USER, Tries, add_try, in_window, shown
 from detectors.windows import Distinct
 from schemas.event import Event
 from schemas.finding import EntityType, Fact, Finding
@@ -19,6 +20,9 @@ from schemas.severity import Severity
 
 KEPT_TRIES = 2
 """Tries of one actor that are counted beyond those a stuffed account may have."""
+
+MOST_SKIPPED = 15
+"""Failures after which the window of an address is looked at again, at the latest: what makes it look harmless may leave it."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -152,9 +156,13 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
         if missing > 0:
             state.skip = missing - 1
             return None
-        if few < limits.few_share * len(recent) or failures < limits.failure_share * len(attempts):
+        lacks_few, lacks_failures = limits.few_share * len(recent) - few, limits.failure_share * len(attempts) - failures
+        if lacks_few > 0 or lacks_failures > 0:
+            # What one failure more can change of it is at most one.
+            state.skip = min(MOST_SKIPPED, ceil(max(lacks_few, lacks_failures)) - 1)
             return None
         if is_shared(state.good, limits, failing, ts, oldest):
+            state.skip = min(MOST_SKIPPED, max(0, len(state.good) - failing))
             return None
         state.actors, state.succeeded = Distinct(), Distinct()
         for actor, tries in recent.items():
@@ -199,13 +207,19 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
         if len(pane.evidence) < SHOWN:
             pane.evidence.append((ts, event.id))
         state.unsaid += 1
+        if state.skip:
+            state.skip -= 1
+            return None
         if ts < state.check_at:
             return None
         total = sums(state.panes)
-        if total.failures < limits.min_attempts or total.failure_ratio() < limits.failure_share:
-            state.unsaid = 0
-            return None  # nothing to put off: these sums are cheap
+        if total.failures < limits.min_attempts:
+            state.unsaid, state.skip = 0, limits.min_attempts - total.failures - 1
+            return None
         state.check_at = ts + limits.check_every_s
+        if total.failure_ratio() < limits.failure_share:
+            state.unsaid = 0
+            return None
         return self._look_at_tenant(key, state, limits, total, event)
 
     def _look_at_tenant(self, key: str, state: Stuffing, limits: StuffingLimits, total: Sums, event: Event) -> Finding | None:

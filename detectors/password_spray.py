@@ -20,6 +20,10 @@ MOST_WINS = 5
 """Successes before the alert that are remembered for it."""
 
 
+MOST_SKIPPED = 7
+"""Failures at a shared address after which it is looked at again, at the latest."""
+
+
 class SpraySettings(DetectorSettings, SharedLimits):
     """`password_spray`: few attempts on each of several accounts, more of them than log in from there."""
 
@@ -138,6 +142,7 @@ class PasswordSpray(EpisodeDetector[Spray, SpraySettings]):
             state.skip = limits.threshold - len(sprayed) - 1
             return None
         if is_shared(state.good, limits, len(sprayed), ts):
+            state.skip = min(MOST_SKIPPED, len(state.good) - len(sprayed))
             return None
         return self._open(key, state, limits, sprayed)
 

@@ -10,7 +10,7 @@ from detectors.base import NEVER, Variant, by_actor, by_ip
 from detectors.episode import MAX_EVIDENCE, EpisodeDetector, EpisodeState
 from detectors.phrases import span, times
 from detectors.settings import Count, DetectorSettings, Seconds
-from detectors.shared_address import Known, SharedLimits, is_shared, vouch
+from detectors.shared_address import MAX_KNOWN, Known, SharedLimits, is_shared, vouch
 from detectors.windows import Distinct, slide
 from schemas.event import Event
 from schemas.finding import EntityType, Fact, Finding
@@ -118,7 +118,8 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
             bucket = _fill(state, event, other, limits)
             if bucket.level > limits.capacity:
                 bucket.level = float(limits.capacity)  # what is too much runs over
-                if not is_shared(state.good, limits, bucket.others.number(), event.ts):
+                # A bucket may not run empty for days where thousands share an address: with a full memory of them, no number of failing ones tells.
+                if not is_shared(state.good, limits, min(bucket.others.number(), MAX_KNOWN), event.ts):
                     return self._open_bucket(key, state, bucket)
         return self._look_at_gaps(key, state, limits)
 

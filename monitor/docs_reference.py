@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from monitor.settings_reference import reference as settings_reference
 from schemas.jsonschema import JsonSchema, alert_schema, event_schema
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -19,6 +20,7 @@ def _as_json(schema: JsonSchema) -> str:
 
 
 REFERENCES: dict[str, Callable[[], str]] = {
+    "configuration.md": settings_reference,
     "schemas/event.schema.json": lambda: _as_json(event_schema()),
     "schemas/alert.schema.json": lambda: _as_json(alert_schema()),
 }

@@ -14,8 +14,9 @@ from detectors.phrases import span
 from monitor.alerts.incidents import Incidents, Member
 from schemas.alert import Alert, Attack, Entity, Related, Status
 from schemas.finding import Finding
-from schemas.severity import worst
+from schemas.severity import Severity, worst
 from schemas.stamps import rfc3339
+from schemas.text import printable
 
 MAX_OPEN = 50_000
 """Alerts open at once; beyond that the one open longest is resolved, and counted."""
@@ -29,6 +30,7 @@ class Past(msgspec.Struct):
 
     alert_id: str
     version: int
+    severity: Severity
     fired_at: float
     first_seen: float
     last_seen: float
@@ -91,11 +93,12 @@ class Correlator:
         past = self._past.get(key)
         if past is not None and finding.first_seen - past.last_seen > self._reopen_s:
             past = None
+            del self._past[key]
         member = Member(
             dedup_key=key,
             alert_id=alert_id(finding) if past is None else past.alert_id,
             detector=finding.detector,
-            severity=finding.severity,
+            severity=finding.severity if past is None else past.severity,
             entity=_entity_key(finding.tenant, finding.entity_type, finding.entity),
             links=links,
             incident="",
@@ -103,8 +106,6 @@ class Correlator:
             version=0 if past is None else past.version,
             fired_at=finding.ts if past is None else past.fired_at,
         )
-        if past is None:
-            self._past.pop(key, None)
         self._incidents.open(member)
         return member
 
@@ -112,11 +113,13 @@ class Correlator:
         finding = self._whole(finding)
         self._incidents.close(key)
         self._last.pop(key, None)
+        if not self._detectors[finding.detector].comes_back:
+            return
         self._past.pop(key, None)  # to the end of the dictionary, which is in the order of resolving
         if len(self._past) >= self._max_open:
             del self._past[next(iter(self._past))]
         self._past[key] = Past(
-            member.alert_id, member.version, member.fired_at, finding.first_seen, finding.last_seen, finding.count, finding.evidence
+            member.alert_id, member.version, member.severity, member.fired_at, finding.first_seen, finding.last_seen, finding.count, finding.evidence
         )
 
     def _whole(self, finding: Finding) -> Finding:
@@ -141,7 +144,9 @@ class Correlator:
     def _alert(self, member: Member, finding: Finding, status: Status) -> Alert:
         detector = self._detectors[finding.detector]
         whole = self._whole(finding)
-        leader = self._incidents.leader(member)
+        if status == "firing":
+            leader = self._incidents.leader(member)
+            member.led_by = None if leader is member else leader.alert_id
         others = [other for other in self._incidents.of(member) if other is not member]
         summary = detector.explain(finding)
         facts = dict(finding.facts)
@@ -173,7 +178,7 @@ class Correlator:
             runbook=f"{self._runbooks}/{finding.detector}.md",
             incident=member.incident,
             related=tuple(Related(other.detector, other.alert_id) for other in others[:MAX_RELATED]),
-            inhibited_by=None if leader is member else leader.alert_id,
+            inhibited_by=member.led_by,
         )
 
     def dump(self) -> dict[str, Any]:
@@ -204,15 +209,6 @@ def alert_id(finding: Finding) -> str:
     return _digest(
         finding.detector, finding.variant, finding.tenant or "", finding.entity_type, finding.entity, first, f"{finding.first_seen:.6f}"
     )
-
-
-def printable(text: str) -> str:
-    r"""``text`` without control characters and other invisible ones: names in logs are written by strangers.
-
-    >>> printable("a\x1b[31mb\u202e")
-    'a�[31mb�'
-    """
-    return text if text.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _digest(*parts: str) -> str:

@@ -29,6 +29,8 @@ class Member(msgspec.Struct):
     """Opened as the how-manieth of all alerts."""
     version: int = 0
     fired_at: float = 0.0
+    led_by: str | None = None
+    """Id of the alert that leads it; kept when it resolves."""
 
 
 class Incidents:

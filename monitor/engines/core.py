@@ -56,6 +56,12 @@ class Core:
 
     def take(self, source: str, events: list[Event]) -> list[Alert]:
         """Events of an input that are decoded already."""
+        ingest = self.inputs[source]
+        if ingest.ahead:
+            if self.geography is not None:
+                self.geography.place_all(ingest.ahead)
+            self.runner.hold(ingest.ahead)
+            ingest.ahead = []
         if self.geography is not None:
             self.geography.place_all(events)
         return self._alerts(self.runner.run(source, events))

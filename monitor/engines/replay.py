@@ -184,19 +184,28 @@ class Replay:
         return self._take(reader, ingest.decode(batch.records, batch.lines))
 
     def _take(self, reader: _Reader, events: list[Event]) -> list[Alert]:
-        since, until = self._options.since, self._options.until
-        if since != float("-inf") or until != float("inf"):
-            events = [event for event in events if since <= event.ts < until]
-        if not events:
+        ingest = self._core.inputs[reader.key]
+        events, ingest.ahead = self._wanted(events), self._wanted(ingest.ahead)
+        if not events and not ingest.ahead:
             return []
+        self._count(reader, events)
+        self._count(reader, ingest.ahead)
+        if self._pace is not None and events:
+            self._pace(events[-1].ts)
+        return self._core.take(reader.key, events)
+
+    def _wanted(self, events: list[Event]) -> list[Event]:
+        since, until = self._options.since, self._options.until
+        if since == float("-inf") and until == float("inf"):
+            return events
+        return [event for event in events if since <= event.ts < until]
+
+    def _count(self, reader: _Reader, events: list[Event]) -> None:
         self.events += len(events)
         reader.report.events += len(events)
         self.tally.add(events)
         if self._on_events is not None:
             self._on_events(events)
-        if self._pace is not None:
-            self._pace(events[-1].ts)
-        return self._core.take(reader.key, events)
 
     def _end(self, reader: _Reader) -> list[Alert]:
         opened, ingest, report = reader.opened, self._core.inputs[reader.key], reader.report

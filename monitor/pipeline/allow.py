@@ -31,14 +31,16 @@ IPNetwork = IPv4Network | IPv6Network
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-def _read_asn(value: object) -> object:
-    """``AS64500`` as 64500; anything else is left to the check that follows."""
-    if isinstance(value, str) and re.fullmatch(r"AS[0-9]{1,10}", value.strip(), re.IGNORECASE):
-        return int(value.strip()[2:])
-    return value
+def _read_asn(value: object) -> int:
+    number = value
+    if isinstance(value, str) and (found := re.fullmatch(r"(?:AS)?([0-9]{1,10})", value.strip(), re.IGNORECASE)):
+        number = int(found[1])
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= HIGHEST_ASN:
+        raise ValueError(f"is no AS number; use 1 to {HIGHEST_ASN}, or AS1 to AS{HIGHEST_ASN}")
+    return number
 
 
-Asn = Annotated[int, Field(ge=1, le=HIGHEST_ASN), BeforeValidator(_read_asn)]
+Asn = Annotated[int, BeforeValidator(_read_asn)]
 """An AS number, given as a number or as ``AS64500``."""
 
 
@@ -110,16 +112,16 @@ def _parsed(text: str) -> date | datetime | None:
 class AllowEntry(Strict):
     """One exemption. Every condition that is given must hold."""
 
-    ip: Annotated[Text, AfterValidator(_check_ip)] | None = Field(None, description="Address, or network such as 192.0.2.0/24.")
-    actor: Text | None = Field(None, description="Actor; `*` and `?` match.")
-    asn: Asn | None = Field(None, description="Number of the network operator, as 64500 or AS64500.")
-    user_agent: Text | None = Field(None, description="User agent; `*` and `?` match.")
-    tenant: Text | None = Field(None, description="Tenant it is for; `*` and `?` match. Absent: every tenant.")
+    ip: Annotated[Text, AfterValidator(_check_ip)] | None = Field(default=None, description="Address, or network such as 192.0.2.0/24.")
+    actor: Text | None = Field(default=None, description="Actor; `*` and `?` match.")
+    asn: Asn | None = Field(default=None, description="Number of the network operator, as 64500 or AS64500.")
+    user_agent: Text | None = Field(default=None, description="User agent; `*` and `?` match.")
+    tenant: Text | None = Field(default=None, description="Tenant it is for; `*` and `?` match. Absent: every tenant.")
     detectors: Annotated[tuple[Annotated[str, AfterValidator(_check_detector)], ...], Field(min_length=1)] | None = Field(
-        None, description="Detectors that do not see the events. Absent: all."
+        default=None, description="Detectors that do not see the events. Absent: all."
     )
     until: Annotated[datetime, BeforeValidator(read_until)] | None = Field(
-        None,
+        default=None,
         description="Last moment, in event time: a date (to its end in UTC) or a time with its zone. Absent: for good.",
     )
     reason: Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)] = Field(description="Why; the report shows it.")

@@ -23,6 +23,8 @@ class Ingest:
         self.repeats = 0
         self.rejected: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
+        self.ahead: list[Event] = []
+        """Events that belong to a later time of the stream and must not move its clock; whoever takes the others takes these, and clears them."""
         self._parser = parser
         self._may_reject_parts = hasattr(parser, "partial_rejects")
         self._seen = seen
@@ -94,7 +96,10 @@ class Ingest:
         return events
 
     def _contradict(self) -> None:
-        for suspect in self._timeline.contradicted():
+        ahead, wrong = self._timeline.contradicted()
+        self.ahead.extend(ahead)
+        self.kinds.update(event.kind for event in ahead)
+        for suspect in wrong:
             self.reject(suspect.line, suspect.record, RejectError("future_time", "time: more than a day ahead of the records around it"))
 
     def dump(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ lies between. An event behind the watermark is handed on at once, and what it ma
 """
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -102,6 +102,11 @@ class Runner:
         sources[source] = top
         self._flush(found, in_order=in_order)
         return found
+
+    def hold(self, events: Iterable[Event]) -> None:
+        """Events of a later time: they wait until the watermark has come to them, and do not move it."""
+        for event in events:
+            insort(self._held, event, key=IN_TIME)
 
     def finish(self) -> list[Finding]:
         """A finite input has ended: nothing can come between what is held, and nobody will say what is still unsaid."""
