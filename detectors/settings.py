@@ -26,9 +26,9 @@ class Strict(BaseModel):
 class Override(Strict):
     """Other limits for some tenants or entities. The first override that matches wins."""
 
-    tenant: str | None = Field(None, description="Tenant the override is for; `*` and `?` match. Absent: every tenant.")
+    tenant: str | None = Field(default=None, description="Tenant the override is for; `*` and `?` match. Absent: every tenant.")
     entity: str | None = Field(
-        None,
+        default=None,
         description="Actor or address it is for; `*` and `?` match, an address may be a network such as 192.0.2.0/24. Absent: everyone.",
     )
     set: Mapping[str, Any] = Field(description="The settings of this detector that differ.")
@@ -81,14 +81,16 @@ class Overrides(Generic[L]):
 class DetectorSettings(Strict):
     """What every detector can be told. A subclass adds its limits: flat, or one field of limits for each variant."""
 
-    enabled: bool = Field(True, description="Whether it runs.")
+    enabled: bool = Field(default=True, description="Whether it runs.")
     max_keys: int = Field(
-        100_000,
+        default=100_000,
         ge=1_000,
         le=10_000_000,
         description="Keys (actors, addresses) it remembers at most for each variant; beyond that the least recently seen are forgotten, and counted.",
     )
-    overrides: tuple[Override, ...] = Field((), description="Other limits for some tenants or entities; the first that matches wins.")
+    overrides: tuple[Override, ...] = Field(
+        default=(), description="Other limits for some tenants or entities; the first that matches wins."
+    )
 
     variant_fields: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that hold the limits of one variant each; empty when the limits are flat."""
@@ -103,7 +105,9 @@ class DetectorSettings(Strict):
         for number, rule in enumerate(self.overrides):
             refused = {"enabled", "max_keys", "overrides"} & rule.set.keys()
             if refused:
-                raise ValueError(f"overrides.{number}.set: {', '.join(sorted(refused))} cannot differ by entity; use the allow-list to silence one")
+                raise ValueError(
+                    f"overrides.{number}.set: {', '.join(sorted(refused))} cannot differ by entity; use the allow-list to silence one"
+                )
         _ = self._overridden  # raises what is wrong in them
         return self
 

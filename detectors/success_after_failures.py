@@ -24,6 +24,8 @@ MOST_PLACES = 32
 """Addresses, and devices, that are held as an account's own."""
 MOST_SAID = 20
 """Accounts an attack gets into that are each said at once; more of them only as their number doubles."""
+CALM_S = 60.0
+"""Seconds for which an address found shared is taken to be so while no more actors fail."""
 INFO, LOW, MEDIUM, HIGH = range(4)
 
 
@@ -72,6 +74,9 @@ class After(EpisodeState):
     good: Known = msgspec.field(default_factory=dict)
     """By actor its addresses, by address its actors."""
     devices: Known = msgspec.field(default_factory=dict)
+    calm_until: float = 0.0
+    calm_failing: int = 0
+    """By address: found shared, until when and for how many failing actors."""
     reset_ts: float = 0.0
     """By actor: when the password was last reset or changed."""
     failures: int = 0
@@ -216,13 +221,11 @@ class SuccessAfterFailures(EpisodeDetector[After, AfterLimits]):
         if actor is None:
             return None
         finding = None
-        if (
-            state.episode is not None
-            or len(state.fails) >= self.limits_of(key).failures
-            or len(state.failing) >= self.limits_of(key).failing_actors
-        ):
+        limits, failing = self.limits_of(key), len(state.failing)
+        enough = state.episode is not None or len(state.fails) >= limits.failures or failing >= limits.failing_actors
+        if enough and (event.ts >= state.calm_until or failing > state.calm_failing):
             finding = self._got_in(key, state, event, actor)
-        vouch(state.good, actor, event.ts, self.limits_of(key).shared_memory_s)
+        vouch(state.good, actor, event.ts, limits.shared_memory_s)
         return finding
 
     def _got_in(self, key: str, state: After, event: Event, actor: str) -> Finding | None:
@@ -245,7 +248,10 @@ class SuccessAfterFailures(EpisodeDetector[After, AfterLimits]):
         failing = sum(1 for last in state.failing.values() if last >= oldest)
         enough = len(fails) >= limits.failures or failing >= limits.failing_actors
         # Hours are long where thousands share an address: with a full memory of them, no number of failing ones tells.
-        if not enough or is_shared(state.good, limits, failing, ts):
+        if not enough:
+            return None
+        if is_shared(state.good, limits, failing, ts):
+            state.calm_until, state.calm_failing = ts + CALM_S, len(state.failing)
             return None
         state.others, state.succeeded, state.failures = Distinct(), Distinct(), len(fails)
         for _, _, other in fails:

@@ -34,7 +34,9 @@ app.add_typer(rules, name="rules")
 FormatName = Enum("FormatName", {name: name for name in ("auto", *FORMATS)}, type=str)  # type: ignore[misc]
 SeverityName = Enum("SeverityName", {name: name for name in SEVERITIES}, type=str)  # type: ignore[misc]
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (YAML); without it the defaults hold.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", "-c", metavar="FILE", help="Configuration file (YAML); without it the defaults hold.")
+]
 
 
 def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -71,22 +73,36 @@ def common(
     if version:
         typer.echo(f"watchfloor {__version__}")
         raise typer.Exit
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True)
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
+    )
 
 
 @app.command(epilog="Example: watchfloor replay --report report.html --out alerts.jsonl /var/log/auth.log /var/log/nginx/")
 @_guarded
 def replay(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Log files or folders; - is standard input. .gz and .zst are read as they are.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="Log files or folders; - is standard input. .gz and .zst are read as they are.")
+    ],
     config: ConfigOption = None,
-    format_: Annotated[FormatName, typer.Option("--format", help="Input format; auto decides for each file from its content, and says so.")] = FormatName.auto,  # type: ignore[attr-defined]
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every alert version as a JSON line (- is standard output).")] = None,
+    format_: Annotated[
+        FormatName, typer.Option("--format", help="Input format; auto decides for each file from its content, and says so.")
+    ] = FormatName.auto,  # type: ignore[attr-defined]
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every alert version as a JSON line (- is standard output).")
+    ] = None,
     final: Annotated[bool, typer.Option("--final", help="Write only the last version of each alert.")] = False,  # noqa: FBT002
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML report.")] = None,
-    rejects: Annotated[Path | None, typer.Option(metavar="FILE", help="Keep every record that is no event, whole, with the reason.")] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep every record that is no event, whole, with the reason.")
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Leave out events before this time (RFC 3339; event time).")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Leave out events at or after this time (RFC 3339; event time).")] = None,
-    year: Annotated[int | None, typer.Option(min=1990, max=2099, help="Year of the first syslog stamp without one; else taken from the file's time.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Leave out events at or after this time (RFC 3339; event time).")
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option(min=1990, max=2099, help="Year of the first syslog stamp without one; else taken from the file's time.")
+    ] = None,
     tenant: Annotated[str | None, typer.Option(help="Tenant of records that name none.")] = None,
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time: 1x, 60x.")] = "max",
     deliver: Annotated[bool, typer.Option("--deliver", help="Also send alerts to the configured sinks.")] = False,  # noqa: FBT002
@@ -113,8 +129,12 @@ def replay(
 @app.command(epilog="Example: watchfloor explain --alerts alerts.jsonl 3f9ac2 /var/log/auth.log")
 @_guarded
 def explain(
-    alert_id: Annotated[str, typer.Argument(metavar="ALERT_ID", help="Id of the alert; its first characters are enough where they are unique.")],
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE...]", help="The logs it came from, to show the records themselves.")] = None,
+    alert_id: Annotated[
+        str, typer.Argument(metavar="ALERT_ID", help="Id of the alert; its first characters are enough where they are unique.")
+    ],
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="The logs it came from, to show the records themselves.")
+    ] = None,
     alerts: Annotated[Path, typer.Option(metavar="FILE", help="Where replay --out wrote them.")] = Path("alerts.jsonl"),
     config: ConfigOption = None,
     year: Annotated[int | None, typer.Option(min=1990, max=2099, help="As for replay.")] = None,

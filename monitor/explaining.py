@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 
-from monitor.alerts.correlate import printable
 from monitor.app import Parts
 from monitor.engines.replay import Options, Replay
 from monitor.settings import Settings
@@ -14,6 +13,7 @@ from monitor.sources.files import expand
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError, InputError
 from schemas.event import Event
+from schemas.text import printable
 
 SHOWN_CHARS = 400
 
@@ -73,7 +73,7 @@ def _evidence(alert: Alert, files: Sequence[str], settings: Settings, year: int 
     def keep(events: Sequence[Event]) -> None:
         for event in events:
             if event.id in wanted:
-                fields = {name: value for name, value in msgspec.to_builtins(event).items() if value not in {None, 0, 0.0, ""}}
+                fields = {name: value for name, value in msgspec.to_builtins(event).items() if value not in {None, 0, ""}}
                 records[event.id] = msgspec.json.encode(fields).decode()
 
     parts = Parts(settings)

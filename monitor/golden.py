@@ -19,13 +19,13 @@ from rich.console import Console
 
 from detectors.registry import DETECTORS
 from detectors.settings import Strict
-from monitor.alerts.correlate import printable
 from monitor.app import Parts
 from monitor.engines.replay import Options, Replay
 from monitor.settings import Settings
 from monitor.sources.files import expand
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError
+from schemas.text import printable
 
 
 class Expected(Strict):
@@ -41,9 +41,9 @@ class Case(Strict):
     """The text of a ``case.yaml``."""
 
     what: str
-    config: dict[str, Any] = {}
-    files: dict[str, Any] = {}
-    settings: dict[str, Any] = {}
+    config: dict[str, Any] = Field(default_factory=dict)
+    files: dict[str, Any] = Field(default_factory=dict)
+    settings: dict[str, Any] = Field(default_factory=dict)
     fires: tuple[Expected, ...]
 
 
@@ -97,7 +97,12 @@ def _replay(settings: Settings, logs: list[str], files: dict[str, Any]) -> list[
 
 def _compare(expected: tuple[Expected, ...], got: list[Alert]) -> Iterator[str]:
     for want, alert in zip(expected, got, strict=False):
-        seen = {"entity": f"{alert.entity.type}:{alert.entity.value}", "severity": alert.severity, "count": alert.count, "status": alert.status}
+        seen = {
+            "entity": f"{alert.entity.type}:{alert.entity.value}",
+            "severity": alert.severity,
+            "count": alert.count,
+            "status": alert.status,
+        }
         for field, value in want.model_dump(exclude_none=True).items():
             if seen[field] != value:
                 yield f"{want.entity}: {field} should be {value}, but is {seen[field]}"

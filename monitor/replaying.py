@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Self
 
 import msgspec
 from rich.console import Console
@@ -145,7 +146,9 @@ def _check_writable(path: Path) -> None:
     try:
         path.touch()
     except OSError as exc:
-        raise ConfigurationError(f"--report: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists") from exc
+        raise ConfigurationError(
+            f"--report: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists"
+        ) from exc
 
 
 def pacer(speed: float, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> Pace:
@@ -171,7 +174,7 @@ class _Progress:
         self._last = time.monotonic()
         self._bar: Progress | None = None
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> Self:
         if self._console.is_terminal:
             columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
             self._bar = Progress(*columns, console=self._console, transient=True)

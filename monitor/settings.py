@@ -3,12 +3,13 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError, create_model
 
-from detectors.registry import DETECTORS
+from detectors.registry import DETECTORS, DetectorClass
 from detectors.settings import DetectorSettings, Strict
 from monitor.pipeline.allow import AllowEntry, Asn
 from monitor.settings_errors import problems
@@ -81,6 +82,23 @@ def _check_printable(text: str) -> str:
     return text
 
 
+def _over_default(model: type[BaseModel], given: object) -> object:
+    """Put what is given of a section of limits over the default of that section, not over that of its class: the two differ."""
+    if not isinstance(given, Mapping):
+        return given
+    merged = dict(given)
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel) and isinstance(given.get(name), Mapping):
+            merged[name] = {**field.default.model_dump(), **given[name]}
+    return merged
+
+
+def _detector_field(cls: DetectorClass) -> Any:
+    model = cls.Settings
+    checked = Annotated[model, BeforeValidator(partial(_over_default, model))]  # type: ignore[valid-type]  # made for each detector
+    return checked, Field(default=model.model_validate({}), description=cls.sees)
+
+
 if TYPE_CHECKING:
     Detectors = Strict
 else:
@@ -88,7 +106,7 @@ else:
         "Detectors",
         __base__=Strict,
         __doc__="One section for each detector.",
-        **{name: (cls.Settings, Field(cls.Settings(), description=cls.sees)) for name, cls in DETECTORS.items()},
+        **{name: _detector_field(cls) for name, cls in DETECTORS.items()},
     )
 
 
@@ -185,5 +203,9 @@ def _difference(data: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str
         usual = default.get(name)
         if value == usual and name in default:
             continue
-        changed[name] = _difference(value, usual) if isinstance(value, Mapping) and isinstance(usual, Mapping) and usual else value
+        if isinstance(value, Mapping) and isinstance(usual, Mapping) and usual:
+            value = _difference(value, usual)
+        elif isinstance(value, list):
+            value = [{key: part for key, part in item.items() if part is not None} if isinstance(item, Mapping) else item for item in value]
+        changed[name] = value
     return changed

@@ -88,9 +88,15 @@ def _overridden(path: tuple[str, ...], detail: ErrorDetails, data: Any) -> tuple
         return path
     for index, override in enumerate(overrides):
         value = _at(override, ("set", *inner))
-        if value is not None and (detail["type"] in _OWN_WORDS or value == detail["input"]):
+        if value is not None and _is_part(value, detail["input"]):
             return (*path[:2], "overrides", str(index), "set", *inner)
     return path
+
+
+def _is_part(part: Any, whole: Any) -> bool:
+    if isinstance(part, Mapping) and isinstance(whole, Mapping):
+        return all(key in whole and _is_part(value, whole[key]) for key, value in part.items())
+    return bool(part == whole)
 
 
 def _at(data: Any, path: Sequence[str]) -> Any:

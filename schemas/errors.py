@@ -6,7 +6,6 @@ WatchfloorError
 └── ConfigurationError   wrong configuration or usage (exit code 2)
 """
 
-
 REJECT_REASONS: frozenset[str] = frozenset(
     {
         "bad_address",  # an address field that holds no address

@@ -119,7 +119,14 @@ class Correlator:
         if len(self._past) >= self._max_open:
             del self._past[next(iter(self._past))]
         self._past[key] = Past(
-            member.alert_id, member.version, member.severity, member.fired_at, finding.first_seen, finding.last_seen, finding.count, finding.evidence
+            member.alert_id,
+            member.version,
+            member.severity,
+            member.fired_at,
+            finding.first_seen,
+            finding.last_seen,
+            finding.count,
+            finding.evidence,
         )
 
     def _whole(self, finding: Finding) -> Finding:

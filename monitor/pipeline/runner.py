@@ -86,7 +86,7 @@ class Runner:
         for event in batch:
             ts = event.ts
             # Each event is judged as if it came alone, so that batch cuts cannot decide what is late.
-            if ts < top and ts < min(top, others) - self.lateness_s or ts < self.watermark:
+            if (ts < top and ts < min(top, others) - self.lateness_s) or ts < self.watermark:
                 sources[source] = top
                 self._flush(found, in_order=in_order)
                 in_order, last = True, held[-1].ts if held else -NEVER

@@ -62,7 +62,14 @@ def looked_for(detectors: Iterable[tuple[str, int, int]]) -> list[dict[str, Any]
         known = DETECTORS.get(name)
         row = rows.setdefault(
             name,
-            {"name": name, "title": known.title if known else "", "sees": known.sees if known else "", "variants": [], "keys": 0, "evicted": 0},
+            {
+                "name": name,
+                "title": known.title if known else "",
+                "sees": known.sees if known else "",
+                "variants": [],
+                "keys": 0,
+                "evicted": 0,
+            },
         )
         row["variants"].append(variant)
         row["keys"] += keys
@@ -128,6 +135,11 @@ def _duration(alert: Alert) -> str:
     return span(from_text(alert.last_seen) - from_text(alert.first_seen))
 
 
+def _unbroken(sentence: str) -> Markup:
+    """A list in which no line breaks within an entry."""
+    return Markup(", ").join(Markup('<span class="nb">{}</span>').format(printable(part)) for part in sentence.split(", "))
+
+
 def _lines(text: str) -> Markup:
     """Several lines of text, for a ``pre``; only line breaks are left as they are."""
     return Markup("\n").join(escape(printable(line.expandtabs(4))) for line in text.split("\n"))
@@ -160,6 +172,7 @@ def _prepared() -> tuple[Template, str]:
         "plain_moment": lambda stamp: moment(from_text(stamp)),
         "span": span,
         "times": times,
+        "unbroken": _unbroken,
     }
     environment.filters.update(filters)
     style, script = ((folder / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))

@@ -18,12 +18,12 @@ MAX_BARS = 150
 MIN_BARS = 12
 """A shorter time is drawn with empty room on both sides."""
 CHART_PX = 92
-AXIS_PX = 22
+AXIS_PX = 24
 LANE_LABEL_PX = 18
 ROW_PX = 9
 LANE_GAP_PX = 7
-MAX_ROWS = 5
-"""Alerts of one severity side by side at the same time; more lie on top of each other."""
+MAX_ROWS = 4
+"""Of one severity, for the alerts that lead and for the others each; what does not fit lies on top of what is there."""
 MAX_MARKS = 250
 """Drawn per severity."""
 CLEARANCE = 1.6
@@ -176,21 +176,27 @@ def _lanes(found: Sequence[Incident], start: float, end: float) -> tuple[list[La
     y = float(CHART_PX + AXIS_PX)
     lanes = []
     for severity in GRAVEST_FIRST:
-        alerts = [(alert, alert is each.leader) for each in found for alert in (each.leader, *each.others) if alert.severity == severity]
-        if not alerts:
+        leaders = _drawn([each.leader for each in found], severity)
+        others = _drawn([alert for each in found for alert in each.others], severity)
+        if not leaders and not others:
             continue
-        alerts.sort(key=lambda pair: (not pair[1], pair[0].first_seen, pair[0].id))
-        shown = sorted(alerts[:MAX_MARKS], key=lambda pair: (pair[0].first_seen, not pair[1], pair[0].id))
-        marks, rows = _marks(shown, y + LANE_LABEL_PX, start, end)
-        lanes.append(Lane(severity, y + LANE_LABEL_PX - 7, len(alerts), marks))
-        y += LANE_LABEL_PX + rows * ROW_PX + LANE_GAP_PX
+        top = y + LANE_LABEL_PX
+        main, main_rows = _marks(leaders[:MAX_MARKS], top, start, end, leads=True)
+        pale, pale_rows = _marks(others[: MAX_MARKS - len(main)], top + main_rows * ROW_PX, start, end, leads=False)
+        lanes.append(Lane(severity, top - 7, len(leaders) + len(others), main + pale))
+        y = top + (main_rows + pale_rows) * ROW_PX + LANE_GAP_PX
     return lanes, y
 
 
-def _marks(alerts: Sequence[tuple[Alert, bool]], top: float, start: float, end: float) -> tuple[list[Mark], int]:
+def _drawn(alerts: Sequence[Alert], severity: Severity) -> list[Alert]:
+    return sorted((alert for alert in alerts if alert.severity == severity), key=lambda alert: (alert.first_seen, alert.id))
+
+
+def _marks(alerts: Sequence[Alert], top: float, start: float, end: float, *, leads: bool) -> tuple[list[Mark], int]:
+    """Each alert in the first row that is free by then; where none is, over the one that ends first."""
     taken: list[float] = []
     marks = []
-    for alert, leads in alerts:
+    for alert in alerts:
         x1, x2 = (_share(from_text(stamp), start, end) for stamp in (alert.first_seen, alert.last_seen))
         row = next((number for number, until in enumerate(taken) if until + CLEARANCE <= x1), len(taken))
         if row == MAX_ROWS:

@@ -25,7 +25,9 @@ class JsonLines:
         try:
             self._file = path.open("ab" if append else "wb")
         except OSError as exc:
-            raise ConfigurationError(f"{setting}: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists") from exc
+            raise ConfigurationError(
+                f"{setting}: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists"
+            ) from exc
 
     def send(self, alerts: Iterable[Alert]) -> None:
         """Write these versions."""

@@ -22,7 +22,9 @@ class RejectFile:
         try:
             self._file = None if path is None else path.open("wb")
         except OSError as exc:
-            raise ConfigurationError(f"--rejects: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists") from exc
+            raise ConfigurationError(
+                f"--rejects: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists"
+            ) from exc
 
     def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
         """Write one record."""

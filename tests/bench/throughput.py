@@ -1,6 +1,6 @@
 """Events per second from file to alert, as a ratio to reading the same lines with bare ``orjson.loads`` in the same run.
 
-    python -m tests.bench.throughput [EVENTS …]      (default 100000 1000000 5000000)
+python -m tests.bench.throughput [EVENTS …]      (default 100000 1000000 5000000)
 """
 
 import json

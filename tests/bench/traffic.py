@@ -10,7 +10,12 @@ ACTORS = 10_000
 ADDRESSES = 20_000
 EVENTS_PER_S = 500
 START_MS = 1_770_000_000_000
-CITIES = [("DE", "Berlin", 52.52, 13.4, 3320), ("PT", "Lisbon", 38.72, -9.14, 2860), ("US", "Boston", 42.36, -71.06, 7922), ("JP", "Osaka", 34.69, 135.5, 2516)]
+CITIES = [
+    ("DE", "Berlin", 52.52, 13.4, 3320),
+    ("PT", "Lisbon", 38.72, -9.14, 2860),
+    ("US", "Boston", 42.36, -71.06, 7922),
+    ("JP", "Osaka", 34.69, 135.5, 2516),
+]
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 

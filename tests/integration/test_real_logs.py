@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
 from tests.commands import entities, last_versions, replayed, watchfloor
 
 pytestmark = pytest.mark.realdata

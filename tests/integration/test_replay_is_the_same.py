@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+
 from tests.commands import read_alerts, replayed, watchfloor
 
 LOGS = Path(__file__).parents[2] / "deploy" / "examples" / "logs"

@@ -1,0 +1,252 @@
+"""Attacks and ordinary days in miniature, for logs in which much happens within few events.
+
+A scenario is a function of a source of chance: it returns rows (fields of an event, ``at`` in seconds from its beginning). It is made for
+the limits in ``SETTINGS``, which are small, and is meant to reach them more often than not. A new detector needs an entry in both tables.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+Row = dict[str, Any]
+Scenario = Callable[[Random], list[Row]]
+
+_FAST = {"threshold": 5, "window_s": 60, "quiet_s": 120, "shared_memory_s": 600}
+_SLOW = {"quiet_s": 300, "shared_memory_s": 900, "window_s": 1200, "slow_threshold": 4, "median_gap_s": 20}
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "failed_login_burst": {"by_actor": _FAST, "by_ip": {**_FAST, "threshold": 8, "fast_threshold": 4, "fast_window_s": 2}},
+    "slow_brute_force": {"by_ip": {**_SLOW, "capacity": 5, "leak_s": 15}, "by_actor": {**_SLOW, "distributed_ips": 2}},
+    "password_spray": {
+        "threshold": 4,
+        "max_attempts": 3,
+        "window_s": 120,
+        "quiet_s": 240,
+        "success_within_s": 90,
+        "shared_users": 2,
+        "shared_memory_s": 900,
+    },
+    "credential_stuffing": {
+        "by_ip": {"min_attempts": 8, "min_actors": 6, "window_s": 60, "quiet_s": 120, "shared_memory_s": 600},
+        "by_tenant": {
+            "min_attempts": 20,
+            "min_actors": 15,
+            "min_ips": 4,
+            "ip_share": 0.3,
+            "window_s": 90,
+            "check_every_s": 2,
+            "quiet_s": 120,
+        },
+    },
+    "success_after_failures": {
+        "by_actor": {
+            "failures": 3,
+            "window_s": 120,
+            "spread_failures": 5,
+            "spread_ips": 2,
+            "many_failures": 10,
+            "own_memory_s": 900,
+            "quiet_s": 180,
+        },
+        "by_ip": {"failures": 6, "failing_actors": 3, "window_s": 300, "quiet_s": 300, "shared_memory_s": 900},
+    },
+    "impossible_travel": {"quiet_s": 600},
+    "new_geography": {"grace_logins": 3, "grace_s": 600, "country_memory_s": 3600, "other_memory_s": 1800, "quiet_s": 600},
+    "bulk_export": {"objects": 8, "records": 500, "bytes": 1_000_000, "window_s": 120, "service_factor": 2, "quiet_s": 180},
+}
+"""Limits that short logs can reach, in the form of the configuration file."""
+
+ACTORS = ("alice", "bob", "carol", "dave")
+SERVICE = "svc-backup"
+IPS = ("192.0.2.7", "192.0.2.8", "198.51.100.20", "203.0.113.9", "2001:db8::5")
+PLACES: tuple[Row, ...] = (
+    {"country": "NO", "city": "Oslo", "lat": 59.91, "lon": 10.75, "asn": 64496},
+    {"country": "DK", "city": "Copenhagen", "lat": 55.68, "lon": 12.57, "asn": 64497},
+    {"country": "US", "city": "New York", "lat": 40.71, "lon": -74.01, "asn": 64498},
+    {"country": "JP", "city": "Tokyo", "lat": 35.68, "lon": 139.69, "asn": 64499},
+    {"country": "FJ", "city": "Suva", "lat": -18.14, "lon": 178.44, "asn": 64500},
+    {"country": "WS", "lat": -13.83, "lon": -171.77},
+    {"country": "BR", "city": "São Paulo", "asn": 64501},
+)
+"""Real places, some on both sides of the antimeridian, some known by half."""
+AGENTS = (
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1",
+    "curl/8.5.0",
+    "Backup agent 7",
+    None,
+)
+REASONS = ("bad_password", "unknown_user", "locked", "mfa_denied", "forbidden", None)
+DEVICES = ("laptop-1", "phone-1", "tablet-1", None)
+
+
+def login(at: float, actor: str | None, ip: str | None, outcome: str | None = "failure", **more: Any) -> Row:
+    return {"at": at, "kind": "auth.login", "actor": actor, "ip": ip, "outcome": outcome, **more}
+
+
+def address(rng: Random) -> str:
+    return f"203.0.113.{rng.randrange(256)}"
+
+
+def spread(rng: Random, number: int, span_s: float) -> list[float]:
+    """Moments within ``span_s`` seconds, in order."""
+    return sorted(rng.uniform(0, span_s) for _ in range(number))
+
+
+def burst(rng: Random) -> list[Row]:
+    """Failures of few accounts from few addresses, now and then from people who are at home there, and perhaps a success."""
+    actors = rng.sample(ACTORS, rng.choice([1, 1, 3]))
+    ips = rng.sample(IPS, rng.choice([1, 1, 3]))
+    at_home = [login(0, actor, ips[0], "success") for actor in rng.sample(ACTORS, 3)] if rng.random() < 0.2 else []
+    times = spread(rng, rng.randint(6, 60), rng.choice([2, 30, 90]))
+    rows = [login(at + 1, rng.choice(actors), rng.choice(ips), reason=rng.choice(REASONS)) for at in times]
+    if rng.random() < 0.5:
+        rows.append(login(times[-1] + rng.uniform(0, 30), actors[0], rng.choice(ips), "success", device_id=rng.choice(DEVICES)))
+    return at_home + rows
+
+
+def drip(rng: Random) -> list[Row]:
+    """One guess after the other, unhurried: from one address or, of one account, from several."""
+    gap_s = rng.choice([8, 25, 60, 200])
+    ips = rng.sample(IPS, rng.choice([1, 3]))
+    return [login(i * gap_s + rng.uniform(0, gap_s / 4), "alice", rng.choice(ips)) for i in range(rng.randint(5, 20))]
+
+
+def spray(rng: Random) -> list[Row]:
+    """Several accounts, a few attempts each, from one address; perhaps it gets into some."""
+    ip, others = rng.choice(IPS), [f"name{i}" for i in range(rng.randint(4, 12))]
+    names = [*ACTORS, *others] if rng.random() < 0.5 else others
+    span_s = rng.choice([5, 60, 110])
+    rows = [login(rng.uniform(0, span_s), name, ip) for name in names for _ in range(rng.randint(1, 3))]
+    rows += [login(rng.uniform(0, span_s + 60), rng.choice(names), ip, "success") for _ in range(rng.choice([0, 0, 1, 3]))]
+    return rows
+
+
+def stuff(rng: Random) -> list[Row]:
+    """Pairs of name and password, from one address or from many."""
+    many = rng.random() < 0.6
+    ips = [address(rng) for _ in range(12)] if many else [rng.choice(IPS)]
+    number = rng.randint(24, 60) if many else rng.randint(7, 30)
+    if rng.random() < 0.1:
+        number = 600  # more names than anything counts exactly
+    names = [f"leaked{rng.randrange(900)}" for _ in range(number)]
+    times = spread(rng, len(names), rng.choice([10, 50]))
+    rows = []
+    for name, at in zip(names, times, strict=True):
+        outcome = "success" if rng.random() < 0.05 else "failure"
+        rows.append(login(at, name, rng.choice(ips), outcome, reason=rng.choice(["bad_password", "unknown_user"])))
+    return rows
+
+
+def breach(rng: Random) -> list[Row]:
+    """Failures, then a success: by the owner after all, or by somebody who guessed."""
+    actor, home = rng.choice(ACTORS), rng.choice(IPS)
+    ips = [home] if rng.random() < 0.3 else [address(rng) for _ in range(rng.randint(1, 3))]
+    at_home = [login(0, actor, home, "success", device_id=DEVICES[0])] if rng.random() < 0.5 else []
+    names = [actor] if rng.random() < 0.6 else [actor, "erin", "frank", "grace"]
+    times = [at + 1 for at in spread(rng, rng.randint(3, 16), rng.choice([10, 60, 100]))]
+    rows = [login(at, rng.choice(names), rng.choice(ips)) for at in times]
+    if rng.random() < 0.3:
+        kind = rng.choice(["auth.password_reset", "auth.password_change"])
+        rows.append({"at": rng.uniform(0, times[-1]), "kind": kind, "actor": actor, "ip": home, "outcome": "success"})
+    wins = [login(times[-1] + rng.uniform(0, 20), actor, rng.choice(ips), "success", device_id=rng.choice(DEVICES)) for _ in range(2)]
+    return [*at_home, *rows, *wins]
+
+
+def journey(rng: Random) -> list[Row]:
+    """Logins and sessions of one account from place to place, faster than anyone goes or just so."""
+    actor, at, rows = rng.choice(ACTORS), 0.0, []
+    devices = DEVICES if rng.random() < 0.5 else (rng.choice(DEVICES),)
+    for _ in range(rng.randint(3, 10)):
+        number = rng.randrange(len(PLACES))
+        row = login(at, actor, f"198.51.100.{number}", "success", device_id=rng.choice(devices), user_agent=rng.choice(AGENTS))
+        if rng.random() < 0.2:
+            row |= {"kind": "auth.session", "outcome": None}
+        rows.append(row | PLACES[number])
+        at += rng.choice([0, 2, 60, 900, 5000])
+    return rows
+
+
+def abroad(rng: Random) -> list[Row]:
+    """A few logins at home, then some from elsewhere, with some of the account's things."""
+    actor = rng.choice([*ACTORS, f"new{rng.randrange(9)}"])
+    home, *elsewhere = rng.sample(PLACES[:5], 3)
+    own: Row = {"ip": "192.0.2.40", "outcome": "success", "device_id": "laptop-1", "user_agent": AGENTS[0], "actor": actor, "kind": "auth.login"}
+    rows = [{"at": at, **own, **home} for at in spread(rng, rng.randint(3, 6), 300)]
+    at = 400 + rng.choice([0, 100, 4000])
+    for place in elsewhere[: rng.randint(1, 2)]:
+        other = {"ip": address(rng), "device_id": rng.choice(["stolen", "laptop-1", None]), "user_agent": rng.choice(AGENTS)}
+        for _ in range(rng.randint(1, 4)):
+            rows.append({"at": at, **own, **place, **other})
+            at += rng.uniform(0, 200)
+    return rows
+
+
+def export(rng: Random) -> list[Row]:
+    """Objects, records and bytes leaving, in many small events or a few large ones."""
+    service = rng.random() < 0.3
+    actor = SERVICE if service else rng.choice(ACTORS)
+    rows: list[Row] = []
+    for at in spread(rng, rng.randint(8, 40), rng.choice([20, 100, 300])):
+        kind = rng.choice(["data.export", "data.export", "data.query", "api.request", "admin.action"])
+        target = None if rng.random() < 0.1 else f"file:{rng.randrange(60)}" + "x" * rng.choice([0, 0, 80])
+        amount = {"records": rng.choice([0, 1, 90]), "bytes": rng.choice([0, 500, 90_000])}
+        row: Row = {"at": at, "kind": kind, "actor": actor, "ip": rng.choice(IPS[:2]), "target": target, **amount}
+        row["outcome"] = rng.choice(["success", "success", "success", None, "failure"])
+        rows.append(row | {"actor_type": "service" if service else rng.choice(["user", None])})
+    return rows
+
+
+KINDS = (
+    "auth.login",
+    "auth.logout",
+    "auth.mfa_challenge",
+    "auth.mfa_change",
+    "auth.password_reset",
+    "auth.password_change",
+    "auth.session",
+    "account.change",
+    "credential.change",
+    "authz.decision",
+    "api.request",
+    "data.export",
+    "data.query",
+    "admin.action",
+    "audit.log_change",
+)
+
+
+def day(rng: Random) -> list[Row]:
+    """Everything there is, a little of each, with fields missing here and there."""
+    rows: list[Row] = []
+    for at in spread(rng, rng.randint(5, 40), rng.choice([30, 600, 4000])):
+        row: Row = {
+            "at": at,
+            "kind": rng.choice([*KINDS, "auth.login", "auth.login"]),
+            "actor": rng.choice([*ACTORS, None]),
+            "actor_type": rng.choice(["user", "service", "api_key", "anonymous", None]),
+            "ip": rng.choice([*IPS, None]),
+            "outcome": rng.choice(["success", "success", "failure", "challenge", None]),
+            "reason": rng.choice(REASONS),
+            "device_id": rng.choice(DEVICES),
+            "user_agent": rng.choice(AGENTS),
+            "session_id": rng.choice(["s1", "s2", None]),
+            "target": rng.choice(["file:1", "user:bob", None]),
+            "status": rng.choice([0, 200, 403, 404]),
+            "bytes": rng.choice([0, 0, 700]),
+        }
+        rows.append(row | (rng.choice(PLACES) if rng.random() < 0.5 else {}))
+    return rows
+
+
+SCENARIOS: dict[str, tuple[Scenario, ...]] = {
+    "failed_login_burst": (burst,),
+    "slow_brute_force": (drip,),
+    "password_spray": (spray,),
+    "credential_stuffing": (stuff,),
+    "success_after_failures": (breach,),
+    "impossible_travel": (journey,),
+    "new_geography": (abroad,),
+    "bulk_export": (export,),
+}
+"""What makes each detector speak. ``day`` is mixed into every log besides."""
