@@ -204,8 +204,13 @@ def _difference(data: Mapping[str, Any], default: Mapping[str, Any]) -> dict[str
         if value == usual and name in default:
             continue
         if isinstance(value, Mapping) and isinstance(usual, Mapping) and usual:
-            value = _difference(value, usual)
+            changed[name] = _difference(value, usual)
         elif isinstance(value, list):
-            value = [{key: part for key, part in item.items() if part is not None} if isinstance(item, Mapping) else item for item in value]
-        changed[name] = value
+            changed[name] = [_without_none(item) if isinstance(item, Mapping) else item for item in value]
+        else:
+            changed[name] = value
     return changed
+
+
+def _without_none(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in item.items() if value is not None}

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from monitor.settings_shape import Spot, is_secret, number, range_of, step, words_of
+from monitor.settings_shape import Spot, is_secret, number, range_of, shown, step, words_of
 
 MAX_ECHO = 32
 """Characters; a longer word is not one somebody mistyped."""
@@ -47,7 +47,7 @@ def problems(error: ValidationError, root: Spot, data: Any, origins: Mapping[tup
         place = _place(detail["loc"], root)
         path, words = _explained(detail, place._replace(path=_overridden(place.path, detail, data)))
         origin = next((origins[path[:end]] for end in range(len(path), 0, -1) if path[:end] in origins), None)
-        lines[f"{'.'.join(path) or 'configuration'}: {words}{f' (set by {origin})' if origin else ''}"] = None
+        lines[f"{'.'.join(map(shown, path)) or 'configuration'}: {words}{f' (set by {origin})' if origin else ''}"] = None
     return list(lines)
 
 
@@ -135,7 +135,8 @@ def _words(detail: ErrorDetails, place: _Place) -> str:
         return "is no list; write its items below it, each after a dash"
     if kind in {"string_too_short", "too_short"}:
         least, some = context["min_length"], "characters" if kind == "string_too_short" else "items"
-        return f"is too short; give {least} or more {some}" if value else f"is empty; give {_article(words_of(place.spot))}"
+        is_empty = not (value.strip() if isinstance(value, str) else value)
+        return f"is too short; give {least} or more {some}" if not is_empty else f"is empty; give {_article(words_of(place.spot))}"
     return _value_words(kind, value, place)
 
 
@@ -148,7 +149,9 @@ def _value_words(kind: str, value: Any, place: _Place) -> str:
         return f"{said}is too large; use {fitting}"
     if kind.startswith("int_"):
         return f"{said}is no whole number; use {fitting}"
-    if kind.startswith("float_") or kind == "finite_number":
+    if kind == "finite_number":
+        return f"{said}is not finite; use {fitting}"
+    if kind.startswith("float_"):
         return f"{said}is no number; use {fitting}"
     if kind.startswith("bool_"):
         return f"{said}is neither true nor false; use one of the two"

@@ -22,6 +22,9 @@ UNITS = {
 }
 """Last part of a setting's name → the unit it is in."""
 
+MAX_NAME = 80
+"""Characters of a name that an error shows."""
+
 _SECRET_NAME = re.compile(r"secret|token|password|key$", re.IGNORECASE)
 _TEXTS = (str, Path, SecretStr, datetime)
 _LISTS = (tuple, list, set, frozenset, Sequence, AbstractSet)
@@ -144,6 +147,15 @@ def range_of(spot: Spot, name: str) -> str:
     elif below is not None:
         words += f"{', ' if words else ''}less than {number(below)}"
     return f"{words} {unit_of(name)}".strip()
+
+
+def shown(name: str) -> str:
+    r"""A name out of a file on one line, cut where no real name is so long.
+
+    >>> shown("by_ip"), shown("by\nip")
+    ('by_ip', 'by\\nip')
+    """
+    return name if name.isprintable() and len(name) <= MAX_NAME else repr(name[:MAX_NAME])[1:-1]
 
 
 def number(value: float) -> str:

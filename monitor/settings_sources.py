@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from monitor.settings_shape import Spot, step
+from monitor.settings_shape import Spot, shown, step
 from schemas.errors import ConfigurationError
 
 PREFIX = "WATCHFLOOR__"
@@ -47,7 +47,7 @@ class _Loader(yaml.SafeLoader):
                 line = key.start_mark.line + 1
                 if key.value in lines:
                     raise yaml.MarkedYAMLError(
-                        None, None, f"{key.value} is given twice, first in line {lines[key.value]}; keep one", key.start_mark
+                        None, None, f"{shown(key.value)} is given twice, first in line {lines[key.value]}; keep one", key.start_mark
                     )
                 lines[key.value] = line
         return super().construct_mapping(node, deep)
@@ -168,7 +168,7 @@ def overlay(data: Mapping[str, Any], environ: Mapping[str, str], root: Spot) -> 
         try:
             _set(result, name, named[name], environ[name], root)
         except ConfigurationError as exc:
-            result.problems.append(f"{name}: {exc}")
+            result.problems.append(f"{shown(name)}: {exc}")
             result = result._replace(data=before)  # nothing half done, which would make further problems
     return result
 
@@ -204,7 +204,7 @@ def _key(part: str, spot: Spot, node: Any) -> str | int:
     if names and wanted not in names:
         near = get_close_matches(wanted, names, n=1)
         cure = f"did you mean {near[0]}?" if near else f"use one of {', '.join(names)}"
-        raise ConfigurationError(f"no such setting ({wanted}); {cure}")
+        raise ConfigurationError(f"no such setting ({shown(wanted)}); {cure}")
     if not names and isinstance(node, dict):
         return next((key for key in node if str(key).lower() == wanted), wanted)
     return wanted

@@ -23,6 +23,7 @@ Kind = Literal[
 ]
 Outcome = Literal["success", "failure", "challenge"]
 ActorType = Literal["user", "service", "api_key", "anonymous"]
+Risk = Literal["low", "medium", "high"]
 Network = Literal["vpn", "hosting", "relay", "satellite", "mobile"]
 
 KINDS: frozenset[str] = frozenset(get_args(Kind))
@@ -57,6 +58,8 @@ class Event(msgspec.Struct, gc=False):
     asn: int = 0
     network: str | None = None
     """What kind of network the address belongs to, where it is no ordinary one: see ``Network``."""
+    risk: str | None = None
+    """The source's own judgement of this event, where it sends one: ``low``, ``medium`` or ``high``."""
     user_agent: str | None = None
     device_id: str | None = None
     session_id: str | None = None

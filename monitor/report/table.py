@@ -61,11 +61,11 @@ class _Screen:
         one_day = len(set(days)) == 1
         wide = self._console.width >= WIDE_COLUMNS
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
-        table.add_column("Severity", no_wrap=True)
+        table.add_column("Severity", no_wrap=True, overflow="crop")
         for name in ("Detector", "Entity") if wide else ("Alert",):
             table.add_column(name, overflow="fold", max_width=30 if wide else None)
-        table.add_column("Count", justify="right", no_wrap=True)
-        table.add_column(f"First seen {days[0]}" if one_day and wide else "First (UTC)", no_wrap=True)
+        table.add_column("Count", justify="right", no_wrap=True, overflow="crop")
+        table.add_column(f"First seen {days[0]}" if one_day and wide else "First (UTC)", no_wrap=True, overflow="crop")
         if wide:
             table.add_column("Summary", overflow="fold")
         for incident in found:
@@ -114,7 +114,7 @@ class _Screen:
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
         table.add_column("Alerts by detector", overflow="fold")
         for severity in severities:
-            table.add_column(severity, justify="right", no_wrap=True)
+            table.add_column(severity, justify="right", no_wrap=True, overflow="crop")
         for detector in detectors:
             cells = (f"{n:,}" if (n := by_both[detector, severity]) else "" for severity in severities)
             table.add_row(self._text(detector), *cells)
@@ -144,7 +144,9 @@ class _Screen:
 
     def _text(self, text: str, style: str = "") -> Text:
         """The only way from a name to the terminal."""
-        visible = printable(text).encode(self._encoding, "replace").decode(self._encoding)
+        visible = printable(text)
+        if not self._encoding.startswith("utf"):
+            visible = visible.replace("…", "...").encode(self._encoding, "replace").decode(self._encoding)
         return Text(visible, style=style, overflow="fold")
 
     def _line(self, text: str, style: str = "") -> None:
