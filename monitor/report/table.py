@@ -130,7 +130,7 @@ class _Screen:
             if report.problem:
                 self._line(f"problem   {name}: {cut(report.problem, MAX_SUMMARY_CHARS)}", "bold red")
             if report.format is None:
-                self._line(f"not read  {name}: {cut(report.how, MAX_SUMMARY_CHARS)}", "bold red")
+                self._line(f"not read  {name}: {cut(report.how.removeprefix('not read: '), MAX_SUMMARY_CHARS)}", "bold red")
         for name, _, evicted in summary.detectors:
             if evicted:
                 self._line(f"forgotten {cut(name, MAX_NAME_CHARS)}: {times(evicted, 'key')} for want of room", "yellow")

@@ -97,6 +97,7 @@ class NativeEvent(Event, gc=False, kw_only=True):
     # Not part of the format: found by enrichment. A name in brackets keeps an ordinary field of that name an unknown, ignored one.
     accuracy_km: Annotated[float, Meta(ge=0, le=0)] = field(default=0.0, name="(accuracy_km)")
     network: None = field(default=None, name="(network)")
+    risk: None = field(default=None, name="(risk)")
 
 
 class _Probe(msgspec.Struct):

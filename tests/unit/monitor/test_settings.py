@@ -349,7 +349,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=3000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     data=st.dictionaries(st.sampled_from(list(Settings.model_fields)), JSON, max_size=4),
     name=st.lists(st.sampled_from(SOME_NAMES), max_size=4),

@@ -158,7 +158,7 @@ def test_a_schema_is_a_valid_schema_and_describes_every_field(schema: dict[str, 
 
 
 def test_the_event_schema_has_the_fields_of_the_format_and_no_other() -> None:
-    enriched = {"accuracy_km", "network"}
+    enriched = {"accuracy_km", "network", "risk"}
     expected = ({*Event.__struct_fields__} - enriched - {"ts"}) | {"time"}
     assert set(event_schema()["properties"]) == expected
     assert event_schema()["required"] == ["time", "kind"]

@@ -20,7 +20,7 @@ from schemas.text import cut, printable
 )
 def test_only_visible_characters_are_left(text: str, expected: str) -> None:
     assert printable(text) == expected
-    assert printable(text).encode()
+    assert printable(text).encode().decode() == expected
 
 
 def test_what_is_cut_shows_that_it_was() -> None:
