@@ -69,7 +69,9 @@ class Stuffing(EpisodeState):
     tries: Tries = msgspec.field(default_factory=dict)
     good: Known = msgspec.field(default_factory=dict)
     skip: int = 0
-    """Failures that cannot open an episode: how many are still missing."""
+    """Logins that cannot open an episode: how many are still missing."""
+    newest: float = 0.0
+    """Event time of the newest try: the window ends there, also for one that comes late."""
     panes: list[Pane] = msgspec.field(default_factory=list)
     check_at: float = 0.0
     """When the window is looked at next."""
@@ -133,20 +135,20 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
             self._count(state, actor, how)
             return self.go_on(key, state, ts, event.id, vital=how == SUCCESS)
         add_try(state.tries, actor, (ts, event.id, how), limits.window_s, limits.max_attempts + KEPT_TRIES)
-        if how == SUCCESS:
-            return None
+        if ts > state.newest:
+            state.newest = ts
         if state.skip:
             state.skip -= 1
             return None
-        return self._look(key, state, limits, ts)
+        return None if how == SUCCESS else self._look(key, state, limits)
 
-    def _look(self, key: str, state: Stuffing, limits: StuffingLimits, ts: float) -> Finding | None:
+    def _look(self, key: str, state: Stuffing, limits: StuffingLimits) -> Finding | None:
         # More actors than are remembered never fit the window; all of them is the most that can be asked for.
         wanted = min(limits.min_actors, MAX_ACTORS)
         if len(state.tries) < wanted:
             state.skip = wanted - len(state.tries) - 1
             return None
-        oldest = ts - limits.window_s
+        oldest = state.newest - limits.window_s
         recent = {actor: tries for actor, mine in state.tries.items() if (tries := in_window(mine, oldest))}
         few = sum(1 for tries in recent.values() if len(tries) <= limits.max_attempts)
         failing = sum(1 for tries in recent.values() if any(how != SUCCESS for _, _, how in tries))
@@ -161,7 +163,7 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
             # What one failure more can change of it is at most one.
             state.skip = min(MOST_SKIPPED, ceil(max(lacks_few, lacks_failures)) - 1)
             return None
-        if is_shared(state.good, limits, failing, ts, oldest):
+        if is_shared(state.good, limits, failing, state.newest, oldest):
             state.skip = min(MOST_SKIPPED, max(0, len(state.good) - failing))
             return None
         state.actors, state.succeeded = Distinct(), Distinct()

@@ -58,6 +58,8 @@ class Spray(EpisodeState):
     """Who logged in from the address."""
     skip: int = 0
     """Failures that cannot open an episode, whoever fails: how many are still missing."""
+    newest: float = 0.0
+    """Event time of the newest failure: the window ends there, also for one that comes late."""
     failed: Distinct | None = None
     """Actors that failed in the open episode."""
     succeeded: Distinct | None = None
@@ -107,12 +109,12 @@ class PasswordSpray(EpisodeDetector[Spray, SpraySettings]):
             return self.go_on(key, state, event.ts, event.id)
         limits = self.limits_of(key)
         add_try(state.tries, actor, (event.ts, event.id, FAILURE), limits.window_s, limits.max_attempts + 1)
+        if event.ts > state.newest:
+            state.newest = event.ts
         if state.skip:
             state.skip -= 1
             return None
-        if len(state.tries) < limits.threshold:
-            return None
-        return self._look(key, state, limits, event.ts)
+        return None if len(state.tries) < limits.threshold else self._look(key, state, limits)
 
     def _succeed(self, key: str, state: Spray, event: Event, actor: str) -> Finding | None:
         limits, ts = self.limits_of(key), event.ts
@@ -131,8 +133,8 @@ class PasswordSpray(EpisodeDetector[Spray, SpraySettings]):
         vouch(state.good, actor, ts, limits.shared_memory_s)
         return finding
 
-    def _look(self, key: str, state: Spray, limits: SpraySettings, ts: float) -> Finding | None:
-        oldest = ts - limits.window_s
+    def _look(self, key: str, state: Spray, limits: SpraySettings) -> Finding | None:
+        oldest = state.newest - limits.window_s
         sprayed: dict[str, list[Try]] = {}
         for actor, mine in state.tries.items():
             recent = in_window(mine, oldest)
@@ -141,7 +143,7 @@ class PasswordSpray(EpisodeDetector[Spray, SpraySettings]):
         if len(sprayed) < limits.threshold:
             state.skip = limits.threshold - len(sprayed) - 1
             return None
-        if is_shared(state.good, limits, len(sprayed), ts):
+        if is_shared(state.good, limits, len(sprayed), state.newest):
             state.skip = min(MOST_SKIPPED, len(state.good) - len(sprayed))
             return None
         return self._open(key, state, limits, sprayed)

@@ -95,6 +95,15 @@ class DetectorSettings(Strict):
     variant_fields: ClassVar[tuple[str, ...]] = ()
     """Names of the fields that hold the limits of one variant each; empty when the limits are flat."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _over_defaults(cls, given: object) -> object:
+        """Put what is given of a variant over that variant's own defaults, which differ from those of the class of its limits."""
+        if not isinstance(given, Mapping):
+            return given
+        defaults = {name: cls.model_fields[name].default for name in cls.variant_fields if isinstance(given.get(name), Mapping)}
+        return {**given, **{name: {**default.model_dump(), **given[name]} for name, default in defaults.items()}}
+
     @cached_property
     def _overridden(self) -> tuple[tuple[Override, Self], ...]:
         plain = self.model_dump(exclude={"overrides"})

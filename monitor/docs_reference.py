@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from monitor.detectors_reference import reference as detectors_reference
 from monitor.settings_reference import reference as settings_reference
 from schemas.jsonschema import JsonSchema, alert_schema, event_schema
 
@@ -21,10 +22,11 @@ def _as_json(schema: JsonSchema) -> str:
 
 REFERENCES: dict[str, Callable[[], str]] = {
     "configuration.md": settings_reference,
+    "detectors.md": detectors_reference,
     "schemas/event.schema.json": lambda: _as_json(event_schema()),
     "schemas/alert.schema.json": lambda: _as_json(alert_schema()),
 }
-"""Path below ``docs/`` → the function that makes its text. The texts depend on the code alone."""
+"""Path below ``docs/`` → the function that makes its text. The texts depend on the code, and on the golden cases beside it, alone."""
 
 
 def stale(docs: Path) -> list[str]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -82,21 +81,9 @@ def _check_printable(text: str) -> str:
     return text
 
 
-def _over_default(model: type[BaseModel], given: object) -> object:
-    """Put what is given of a section of limits over the default of that section, not over that of its class: the two differ."""
-    if not isinstance(given, Mapping):
-        return given
-    merged = dict(given)
-    for name, field in model.model_fields.items():
-        if isinstance(field.default, BaseModel) and isinstance(given.get(name), Mapping):
-            merged[name] = {**field.default.model_dump(), **given[name]}
-    return merged
-
-
 def _detector_field(cls: DetectorClass) -> Any:
     model = cls.Settings
-    checked = Annotated[model, BeforeValidator(partial(_over_default, model))]  # type: ignore[valid-type]  # made for each detector
-    return checked, Field(default=model.model_validate({}), description=cls.sees)
+    return model, Field(default=model.model_validate({}), description=cls.sees)
 
 
 if TYPE_CHECKING:

@@ -140,7 +140,8 @@ class _Rule(NamedTuple):
     """Its place in the list."""
     until_ts: float
     names: frozenset[str]
-    network: IPNetwork | None
+    network: tuple[int, int, int] | None
+    """IP version, first address and mask; compared as numbers, which is a good deal faster than as objects."""
     asn: int | None
     globs: tuple[tuple[str, re.Pattern[str]], ...]
     """Name of an event's field → what it must look like."""
@@ -148,11 +149,12 @@ class _Rule(NamedTuple):
 
 def _rule(number: int, entry: AllowEntry) -> _Rule:
     globs = {"tenant": entry.tenant, "actor": entry.actor, "user_agent": entry.user_agent}
+    network = None if entry.ip is None else read_network(entry.ip)
     return _Rule(
         number,
         inf if entry.until is None else entry.until.timestamp(),
         frozenset({EVERY_DETECTOR} if entry.detectors is None else entry.detectors),
-        None if entry.ip is None else read_network(entry.ip),
+        None if network is None else (network.version, int(network.network_address), int(network.netmask)),
         entry.asn,
         tuple((field, re.compile(translate(glob))) for field, glob in globs.items() if glob),
     )
@@ -161,7 +163,7 @@ def _rule(number: int, entry: AllowEntry) -> _Rule:
 class Allow:
     """Says which detectors must not see an event. An entry ends in event time, so that a replay agrees with the live run.
 
-    State: at most ``MAX_DECISIONS`` decisions. Cost ≈ 0.2 µs per event of a known origin, and about 1 µs per entry for a new one.
+    State: at most ``MAX_DECISIONS`` decisions. Cost ≈ 0.2 µs per event of a known origin, and 10 µs per 100 entries for a new one.
     """
 
     def __init__(self, entries: Iterable[AllowEntry]) -> None:
@@ -188,7 +190,8 @@ class Allow:
         return names
 
     def _decide(self, origin: object, event: Event) -> tuple[_Rule, ...]:
-        rules = tuple(rule for rule in self._rules if _matches(rule, event))
+        address = _number_of(event.ip)
+        rules = tuple(rule for rule in self._rules if _matches(rule, event, address))
         if len(self._decisions) >= MAX_DECISIONS:
             self._decisions.clear()
         self._decisions[origin] = rules
@@ -205,7 +208,11 @@ def _origin_of(rules: Sequence[_Rule]) -> Callable[[Event], Any]:
     return attrgetter(*sorted(fields)) if fields else lambda _: None
 
 
-def _matches(rule: _Rule, event: Event) -> bool:
+def _matches(rule: _Rule, event: Event, address: tuple[int, int]) -> bool:
+    if rule.network is not None:
+        version, first, mask = rule.network
+        if version != address[0] or address[1] & mask != first:
+            return False
     if rule.asn is not None and rule.asn != event.asn:
         return False
     for field, pattern in rule.globs:
@@ -214,16 +221,16 @@ def _matches(rule: _Rule, event: Event) -> bool:
             value = ""  # events of no tenant are one tenant too, as in overrides
         if value is None or pattern.match(value) is None:
             return False
-    return rule.network is None or _contains(rule.network, event.ip)
+    return True
 
 
-def _contains(network: IPNetwork, ip: str | None) -> bool:
-    if ip is None:
-        return False
+def _number_of(ip: str | None) -> tuple[int, int]:
+    """IP version and number of an address; version 0 when there is none."""
     try:
-        return ip_address(ip) in network
+        address = ip_address(ip or "")
     except ValueError:
-        return False
+        return 0, 0
+    return address.version, int(address)
 
 
 def make_allow(entries: Sequence[AllowEntry]) -> Allow | None:

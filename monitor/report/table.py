@@ -62,8 +62,8 @@ class _Screen:
         wide = self._console.width >= WIDE_COLUMNS
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, expand=False)
         table.add_column("Severity", no_wrap=True, overflow="crop")
-        for name in ("Detector", "Entity") if wide else ("Alert",):
-            table.add_column(name, overflow="fold", max_width=30 if wide else None)
+        for heading in ("Detector", "Entity") if wide else ("Alert",):
+            table.add_column(heading, overflow="fold", max_width=30 if wide else None)
         table.add_column("Count", justify="right", no_wrap=True, overflow="crop")
         table.add_column(f"First seen {days[0]}" if one_day and wide else "First (UTC)", no_wrap=True, overflow="crop")
         if wide:

@@ -181,8 +181,8 @@ def _lanes(found: Sequence[Incident], start: float, end: float) -> tuple[list[La
         if not leaders and not others:
             continue
         top = y + LANE_LABEL_PX
-        main, main_rows = _marks(leaders[:MAX_MARKS], top, start, end, leads=True)
-        pale, pale_rows = _marks(others[: MAX_MARKS - len(main)], top + main_rows * ROW_PX, start, end, leads=False)
+        main, main_rows = _marks(_thinned(leaders, MAX_MARKS), top, start, end, leads=True)
+        pale, pale_rows = _marks(_thinned(others, MAX_MARKS - len(main)), top + main_rows * ROW_PX, start, end, leads=False)
         lanes.append(Lane(severity, top - 7, len(leaders) + len(others), main + pale))
         y = top + (main_rows + pale_rows) * ROW_PX + LANE_GAP_PX
     return lanes, y
@@ -190,6 +190,11 @@ def _lanes(found: Sequence[Incident], start: float, end: float) -> tuple[list[La
 
 def _drawn(alerts: Sequence[Alert], severity: Severity) -> list[Alert]:
     return sorted((alert for alert in alerts if alert.severity == severity), key=lambda alert: (alert.first_seen, alert.id))
+
+
+def _thinned(alerts: Sequence[Alert], limit: int) -> Sequence[Alert]:
+    """At most ``limit`` of them, spread over all of the time: a lane that broke off would look as if the attacks had."""
+    return alerts if len(alerts) <= limit else [alerts[number * len(alerts) // limit] for number in range(limit)]
 
 
 def _marks(alerts: Sequence[Alert], top: float, start: float, end: float, *, leads: bool) -> tuple[list[Mark], int]:

@@ -61,7 +61,9 @@ def test_late_event_of_an_open_attack_is_counted_where_it_belongs() -> None:
 
 
 def test_attack_that_a_late_event_completes_does_not_end_before_its_last_event() -> None:
-    findings = find("failed_login_burst", [*failures(100, 150, 152), *failures(149)], {**SETTINGS, "by_actor": {"threshold": 4}}, lateness_s=1)
+    findings = find(
+        "failed_login_burst", [*failures(100, 150, 152), *failures(149)], {**SETTINGS, "by_actor": {"threshold": 4}}, lateness_s=1
+    )
     assert [(finding.phase, finding.last_seen - T0) for finding in findings] == [("open", 152)]
 
 

@@ -72,7 +72,11 @@ def test_success_of_the_owner_elsewhere_hides_no_guessing_of_the_account() -> No
 
 @pytest.mark.parametrize(("addresses", "severity"), [(1, "low"), (2, "low"), (3, "medium")])
 def test_account_guessed_from_several_places_is_worse(addresses: int, severity: str) -> None:
-    last = [finding for finding in find(NAME, [fail(i * HOUR, ip=f"203.0.113.{i % addresses}") for i in range(8)]) if finding.entity_type == "actor"][-1]
+    last = [
+        finding
+        for finding in find(NAME, [fail(i * HOUR, ip=f"203.0.113.{i % addresses}") for i in range(8)])
+        if finding.entity_type == "actor"
+    ][-1]
     assert last.severity == severity
 
 

@@ -1,6 +1,7 @@
 import random
 
 from monitor.report.incidents import by_severity, counts, incidents, verdict
+from schemas.alert import Alert
 from tests.unit.monitor.report.examples import alert
 
 
@@ -28,7 +29,7 @@ def test_an_incident_whose_alerts_are_all_inhibited_still_has_a_leader() -> None
 
 
 def test_the_verdict_counts_incidents_not_alerts() -> None:
-    cases = (
+    cases: tuple[tuple[list[Alert], str], ...] = (
         ([alert(1)], "1 medium incident."),
         ([alert(1), alert(2)], "2 medium incidents."),
         ([alert(1), alert(2, severity="critical"), alert(3, incident="incident00001")], "2 incidents: 1 critical, 1 medium."),

@@ -11,13 +11,17 @@ from tests.unit.monitor.report.examples import alert, hostile, nothing_read, sum
 def written(shown: Summary, *, width: int = 80, terminal: bool = False, encoding: str = "utf-8", colour: bool = False) -> str:
     raw = io.BytesIO()
     file = io.TextIOWrapper(raw, encoding=encoding, newline="")
-    show(shown, Console(file=file, width=width, force_terminal=terminal, color_system="truecolor" if colour else None, legacy_windows=False))
+    show(
+        shown, Console(file=file, width=width, force_terminal=terminal, color_system="truecolor" if colour else None, legacy_windows=False)
+    )
     file.flush()
     return raw.getvalue().decode(encoding)
 
 
 def test_elsewhere_than_on_a_terminal_each_alert_is_one_line() -> None:
-    text = written(summary(alert(2), alert(1, "root", severity="high"), alert(3, incident="incident00001", inhibited_by="id00001")), width=40)
+    text = written(
+        summary(alert(2), alert(1, "root", severity="high"), alert(3, incident="incident00001", inhibited_by="id00001")), width=40
+    )
     assert text.splitlines()[:4] == [
         "high      2026-03-03T00:01:00.000Z  failed_login_burst  root +1 related  37  37 failed logins of root.",
         "medium    2026-03-03T00:02:00.000Z  failed_login_burst  203.0.113.9  37  37 failed logins of 203.0.113.9.",
