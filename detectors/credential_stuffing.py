@@ -135,8 +135,7 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
             self._count(state, actor, how)
             return self.go_on(key, state, ts, event.id, vital=how == SUCCESS)
         add_try(state.tries, actor, (ts, event.id, how), limits.window_s, limits.max_attempts + KEPT_TRIES)
-        if ts > state.newest:
-            state.newest = ts
+        state.newest = max(state.newest, ts)
         if state.skip:
             state.skip -= 1
             return None

@@ -109,8 +109,7 @@ class PasswordSpray(EpisodeDetector[Spray, SpraySettings]):
             return self.go_on(key, state, event.ts, event.id)
         limits = self.limits_of(key)
         add_try(state.tries, actor, (event.ts, event.id, FAILURE), limits.window_s, limits.max_attempts + 1)
-        if event.ts > state.newest:
-            state.newest = event.ts
+        state.newest = max(state.newest, event.ts)
         if state.skip:
             state.skip -= 1
             return None

@@ -13,7 +13,7 @@ import msgspec
 from monitor.engines.core import Core
 from monitor.report.summary import InputReport
 from monitor.report.tally import Tally
-from monitor.sources.files import STDIN, Input, Stdin, open_input
+from monitor.sources.files import SAMPLE_BYTES, STDIN, Input, Stdin, open_input
 from monitor.sources.records import Batch
 from schemas.alert import Alert
 from schemas.errors import InputError, RejectError
@@ -75,6 +75,8 @@ class Replay:
         self.total_bytes: int | None = 0
         """On disk; ``None`` when an input has no size."""
         self.events = 0
+        self.broken: list[str] = []
+        """Inputs that could not be read to their end: name and why. What came before is used all the same."""
         self.tally = Tally()
         self._core = core
         self._options = options
@@ -91,10 +93,12 @@ class Replay:
             while waiting and (not active or waiting[0][0] <= min(self._reached(reader) for reader in active)):
                 reader = heapq.heappop(waiting)[2]
                 self._hold_back(waiting)
-                self._start(reader)
-                active.append(reader)
+                if self._start(reader):
+                    active.append(reader)
+            if not active:
+                continue
             reader = min(active, key=lambda each: (self._reached(each), each.number))
-            batch = next(reader.batches, None)
+            batch = self._next(reader)
             if batch is None:
                 active.remove(reader)
                 yield self._end(reader)
@@ -109,32 +113,49 @@ class Replay:
         waiting: list[tuple[float, int, _Reader]] = []
         alone = len(sources) == 1
         for number, source in enumerate(sources):
-            opened = open_input(source, self._options.max_record_bytes)
-            name, how = self._decide(opened)
-            reader = _Reader(number, source, InputReport(opened.name, name, how), opened)
+            reader = self._recognise(number, source)
             self.reports.append(reader.report)
-            if name is None:
-                opened.close()
+            name, opened = reader.report.format, reader.opened
+            if name is None or opened is None:
                 continue
             if self.total_bytes is not None:
                 self.total_bytes = None if opened.size_bytes is None else self.total_bytes + opened.size_bytes
             if source is not STDIN and not alone and opened.size_bytes is not None:
-                reader.head_ts = self._head_ts(name, opened)
-                opened.close()
-                reader.opened = None  # a folder may hold more files than a process may open
+                try:
+                    reader.head_ts = self._head_ts(name, opened)
+                except InputError as exc:
+                    self._break(reader, exc)
+                    continue
+                finally:
+                    opened.close()
+                    reader.opened = None  # a folder may hold more files than a process may open
             heapq.heappush(waiting, (reader.head_ts, number, reader))
         if not waiting and any(report.how != "empty" for report in self.reports):
             raise InputError("\n".join(f"{report.name}: {report.how}" for report in self.reports))
         self._hold_back(waiting)
         return waiting
 
+    def _recognise(self, number: int, source: Path | Stdin) -> _Reader:
+        """Open one input and decide its format; an input without one is closed again. One that cannot be read must not cost the others."""
+        try:
+            opened = open_input(source, self._options.max_record_bytes)
+        except InputError as exc:
+            name = _name(source)
+            return _Reader(number, source, InputReport(name, None, f"not read: {str(exc).removeprefix(f'{name}: ')}"), None)
+        format_name, how = self._decide(opened)
+        if format_name is None:
+            opened.close()
+        return _Reader(number, source, InputReport(opened.name, format_name, how), opened)
+
     def _decide(self, opened: Input) -> tuple[str | None, str]:
+        if opened.problem is not None and not opened.sample:
+            return None, f"not read: {opened.problem}"
         if self._options.format != "auto":
             return self._options.format, "as told"
-        if opened.problem is not None:
-            return None, f"not read: {opened.problem}"
         if not opened.sample.strip():
-            return None, "empty"
+            if len(opened.sample) < SAMPLE_BYTES:
+                return None, "empty"
+            return None, f"not read: its first {SAMPLE_BYTES // 1024} KiB are blank; name the format with --format"
         name, shares = detect(opened.sample)
         if name is None:
             return None, f"not read: its content looks like none of {', '.join(FORMATS)}; name the format with --format"
@@ -168,19 +189,36 @@ class Replay:
         else:
             runner.close(_NEXT)
 
-    def _start(self, reader: _Reader) -> None:
+    def _start(self, reader: _Reader) -> bool:
         if reader.opened is None:
-            reader.opened = open_input(reader.source, self._options.max_record_bytes)
+            try:
+                reader.opened = open_input(reader.source, self._options.max_record_bytes)
+            except InputError as exc:  # gone, or changed, since it was looked at
+                self._break(reader, exc)
+                return False
         assert reader.report.format is not None
         self._core.open(reader.key, self._parser(reader.report.format, reader.opened, self._core.memory), reader.head_ts)
         reader.batches = reader.opened.batches(self._options.batch_records)
+        return True
+
+    def _next(self, reader: _Reader) -> Batch | None:
+        try:
+            return next(reader.batches, None)
+        except InputError as exc:
+            self._break(reader, exc)
+            return None
+
+    def _break(self, reader: _Reader, exc: InputError) -> None:
+        self.broken.append(str(exc))
+        reader.report.problem = str(exc).removeprefix(f"{reader.report.name}: ")
 
     def _feed(self, reader: _Reader, batch: Batch) -> list[Alert]:
         ingest = self._core.inputs[reader.key]
         for line, start in batch.oversize:
-            ingest.reject(line, start, RejectError("too_long", f"record: more than {self._options.max_record_bytes} bytes"))
+            ingest.reject(line, start, RejectError("too_long", f"record: more than {self._options.max_record_bytes} bytes{_kept(batch, line)}"))
         if batch.truncated is not None:
-            ingest.reject(*batch.truncated, RejectError("truncated", "record: the input breaks off in it"))
+            line, start = batch.truncated
+            ingest.reject(line, start, RejectError("truncated", f"record: the input breaks off in it{_kept(batch, line)}"))
         return self._take(reader, ingest.decode(batch.records, batch.lines))
 
     def _take(self, reader: _Reader, events: list[Event]) -> list[Alert]:
@@ -214,10 +252,18 @@ class Replay:
         opened.close()
         alerts = self._take(reader, ingest.end())
         alerts += self._core.close(reader.key)
-        report.problem = opened.problem
+        report.problem = report.problem or opened.problem
         report.records, report.repeats = ingest.records, ingest.repeats
         report.rejects = dict(sorted(ingest.rejected.items()))
         return alerts
+
+
+def _kept(batch: Batch, line: int) -> str:
+    return ", of which only the beginning is kept" if line in batch.cut else ""
+
+
+def _name(source: Path | Stdin) -> str:
+    return "stdin" if isinstance(source, Stdin) else str(source).encode("utf-8", "replace").decode()
 
 
 def _parsed(parser: Parser, record: bytes) -> Iterable[Event]:

@@ -8,6 +8,8 @@ from typing import IO, Self
 
 import msgspec
 
+from monitor.sinks.errors import failed
+from monitor.sinks.visible import visible
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError
 
@@ -15,29 +17,50 @@ _encode = msgspec.json.Encoder().encode
 
 
 class JsonLines:
-    """Writes one alert version per line. ``path``: ``None`` is standard output. Raises ``ConfigurationError`` when it cannot be written."""
+    """Writes one alert version per line, whole lines at a time. ``path``: ``None`` is standard output.
+
+    Raises ``ConfigurationError`` when it cannot be opened, ``OutputError`` when it cannot be written any more, and lets
+    ``BrokenPipeError`` pass: whoever reads standard output may have seen enough.
+    """
 
     def __init__(self, path: Path | None, setting: str = "--out", *, append: bool = False) -> None:
+        self._name = f"{setting}: {'standard output' if path is None else path}"
         self._file: IO[bytes]
+        self._is_own = path is not None
         if path is None:
+            if sys.stdout is None:
+                raise ConfigurationError(f"{setting}: standard output is closed; name a file")
             self._file = sys.stdout.buffer
             return
         try:
             self._file = path.open("ab" if append else "wb")
-        except OSError as exc:
-            raise ConfigurationError(
-                f"{setting}: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists"
-            ) from exc
+        except (OSError, ValueError) as exc:  # a name with a NUL in it
+            why = (exc.strerror or "error").lower() if isinstance(exc, OSError) else "not a path"
+            raise ConfigurationError(f"{setting}: cannot write {path}: {why}; name a file in a folder that exists") from exc
 
     def send(self, alerts: Iterable[Alert]) -> None:
-        """Write these versions."""
-        self._file.writelines(_encode(alert) + b"\n" for alert in alerts)
+        """Write these versions, and do not keep them back: somebody may be reading along."""
+        lines = b"".join(visible(_encode(alert)) + b"\n" for alert in alerts)
+        if not lines:
+            return
+        try:
+            self._file.write(lines)
+            self._file.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise failed(self._name, exc) from exc
 
     def close(self) -> None:
         """Write out what is buffered."""
-        self._file.flush()
-        if self._file is not sys.stdout.buffer:
-            self._file.close()
+        try:
+            self._file.flush()
+            if self._is_own:
+                self._file.close()
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            raise failed(self._name, exc) from exc
 
     def __enter__(self) -> Self:
         return self

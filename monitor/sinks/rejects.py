@@ -7,6 +7,8 @@ from typing import Self
 
 import msgspec
 
+from monitor.sinks.errors import failed
+from monitor.sinks.visible import visible
 from schemas.errors import ConfigurationError, RejectError
 
 _encode = msgspec.json.Encoder().encode
@@ -15,16 +17,17 @@ _encode = msgspec.json.Encoder().encode
 class RejectFile:
     """One line per record: source, line, reason, detail, and the record itself (``record_base64`` where it is no UTF-8).
 
-    ``None`` as path keeps nothing; the counts are kept elsewhere.
+    ``None`` as path keeps nothing; the counts are kept elsewhere. Raises ``ConfigurationError`` when it cannot be opened, and
+    ``OutputError`` when it cannot be written any more.
     """
 
     def __init__(self, path: Path | None) -> None:
+        self._path = path
         try:
             self._file = None if path is None else path.open("wb")
-        except OSError as exc:
-            raise ConfigurationError(
-                f"--rejects: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists"
-            ) from exc
+        except (OSError, ValueError) as exc:
+            why = (exc.strerror or "error").lower() if isinstance(exc, OSError) else "not a path"
+            raise ConfigurationError(f"--rejects: cannot write {path}: {why}; name a file in a folder that exists") from exc
 
     def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
         """Write one record."""
@@ -35,11 +38,19 @@ class RejectFile:
             row["record"] = record.decode("utf-8")
         except UnicodeDecodeError:
             row["record_base64"] = base64.b64encode(record).decode("ascii")
-        self._file.write(_encode(row) + b"\n")
+        try:
+            self._file.write(visible(_encode(row)))
+            self._file.write(b"\n")
+        except OSError as exc:
+            raise failed(f"--rejects: {self._path}", exc) from exc
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
-        if self._file is not None:
+        if self._file is None:
+            return
+        try:
             self._file.close()
+        except OSError as error:
+            raise failed(f"--rejects: {self._path}", error) from error

@@ -120,7 +120,7 @@ def test_alert_says_what_it_saw_and_what_would_have_kept_it_silent() -> None:
 
 
 def test_memory_of_an_address_is_bounded() -> None:
-    [detector] = build(NAME, DETECTORS[NAME].Settings(threshold=256, max_attempts=1))
+    [detector] = build(NAME, DETECTORS[NAME].Settings.model_validate({"threshold": 256, "max_attempts": 1}))
     state = detector.new_state()
     for i in range(3000):
         detector.on_event("acme\x1f203.0.113.9", state, fail(i * 0.1, f"user{i // 2}"))
