@@ -68,8 +68,10 @@ class Stuffing(EpisodeState):
 
     tries: Tries = msgspec.field(default_factory=dict)
     good: Known = msgspec.field(default_factory=dict)
-    skip: int = 0
+    missing: int = 0
     """Logins that cannot open an episode: how many are still missing."""
+    skip: int = 0
+    """Failures that cannot, for what else is missing."""
     newest: float = 0.0
     """Event time of the newest try: the window ends there, also for one that comes late."""
     panes: list[Pane] = msgspec.field(default_factory=list)
@@ -124,9 +126,9 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
         limits, ts = self.limits_of(key), event.ts
         if outcome == "success":
             before = ts - limits.window_s if state.episode is None else state.episode.first_seen
-            seen = is_known(state.good, actor, ts - limits.shared_memory_s, before)
+            known = is_known(state.good, actor, ts - limits.shared_memory_s, before)
             vouch(state.good, actor, ts, limits.shared_memory_s)
-            if seen:
+            if known:
                 return None
             how = SUCCESS
         else:
@@ -136,16 +138,21 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
             return self.go_on(key, state, ts, event.id, vital=how == SUCCESS)
         add_try(state.tries, actor, (ts, event.id, how), limits.window_s, limits.max_attempts + KEPT_TRIES)
         state.newest = max(state.newest, ts)
+        if state.missing:
+            state.missing -= 1
+            return None
+        if how == SUCCESS:
+            return None
         if state.skip:
             state.skip -= 1
             return None
-        return None if how == SUCCESS else self._look(key, state, limits)
+        return self._look(key, state, limits)
 
     def _look(self, key: str, state: Stuffing, limits: StuffingLimits) -> Finding | None:
         # More actors than are remembered never fit the window; all of them is the most that can be asked for.
         wanted = min(limits.min_actors, MAX_ACTORS)
         if len(state.tries) < wanted:
-            state.skip = wanted - len(state.tries) - 1
+            state.missing = wanted - len(state.tries) - 1
             return None
         oldest = state.newest - limits.window_s
         recent = {actor: tries for actor, mine in state.tries.items() if (tries := in_window(mine, oldest))}
@@ -155,7 +162,7 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
         failures = sum(1 for _, _, how in attempts if how != SUCCESS)
         missing = max(wanted - len(recent), limits.min_attempts - len(attempts))
         if missing > 0:
-            state.skip = missing - 1
+            state.missing = missing - 1
             return None
         lacks_few, lacks_failures = limits.few_share * len(recent) - few, limits.failure_share * len(attempts) - failures
         if lacks_few > 0 or lacks_failures > 0:
@@ -170,7 +177,7 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
             for _, _, how in tries:
                 self._count(state, actor, how)
         finding = self.begin(key, state, max(attempts)[0], min(attempts)[0], len(attempts), shown(attempts))
-        state.tries, state.skip = {}, 0
+        state.tries, state.missing, state.skip = {}, 0, 0
         return finding
 
     def _count(self, state: Stuffing, actor: str, how: int) -> None:

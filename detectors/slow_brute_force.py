@@ -18,6 +18,8 @@ from schemas.severity import Severity
 
 MOST_FAILURES = 64
 """Failures of one key whose gaps are looked at: the newest."""
+CALM_S = 60.0
+"""Seconds for which an address found shared is taken to be so when its bucket overflows again."""
 
 
 class SlowLimits(SharedLimits):
@@ -28,6 +30,10 @@ class SlowLimits(SharedLimits):
         Field(ge=0, le=100_000, description="Failures a leaky bucket holds; one more makes an alert. 0: no bucket."),
     ] = 0
     leak_s: Annotated[Seconds, Field(description="Seconds in which the bucket loses one failure.")] = 60
+    steady_s: Annotated[
+        float,
+        Field(ge=0, le=366 * 86_400, description="Seconds it must have gone on for when the bucket runs over; what is over sooner is a burst."),
+    ] = 600
     slow_threshold: Annotated[int, Field(ge=3, le=MOST_FAILURES, description="Failures within `window_s` whose gaps are looked at.")] = 8
     window_s: Annotated[Seconds, Field(description="Seconds in which they fall.")] = 86_400
     median_gap_s: Annotated[Seconds, Field(description="Their median gap, in seconds, from which they are slow guessing.")] = 300
@@ -62,6 +68,8 @@ class Slow(EpisodeState):
     fails: list[tuple[float, str, str]] = msgspec.field(default_factory=list)
     """(event time, id, the other side: address of an account's failures, account of an address's)."""
     bucket: Bucket | None = None
+    calm_until: float = 0.0
+    """By address: found shared until then."""
     good: Known = msgspec.field(default_factory=dict)
     """By address: who logged in from it."""
     others: Distinct | None = None
@@ -118,9 +126,14 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
             bucket = _fill(state, event, other, limits)
             if bucket.level > limits.capacity:
                 bucket.level = float(limits.capacity)  # what is too much runs over
-                # A bucket may not run empty for days where thousands share an address: with a full memory of them, no number of failing ones tells.
-                if not is_shared(state.good, limits, min(bucket.others.number(), MAX_KNOWN), event.ts):
-                    return self._open_bucket(key, state, bucket)
+                if bucket.at - bucket.first_seen < limits.steady_s:
+                    return None  # sooner than that, failed_login_burst has the say
+                if event.ts >= state.calm_until:
+                    # Where thousands share an address a bucket may not run empty for days: with a full memory of them, no number of failing
+                    # ones tells.
+                    if not is_shared(state.good, limits, min(bucket.others.number(), MAX_KNOWN), event.ts):
+                        return self._open_bucket(key, state, bucket)
+                    state.calm_until = event.ts + CALM_S
         return self._look_at_gaps(key, state, limits)
 
     def _succeed(self, key: str, state: Slow, event: Event) -> None:
@@ -182,7 +195,7 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
             "rule": state.rule,
         }
         if state.rule == "bucket":
-            return facts | {"capacity": limits.capacity, "leak_s": limits.leak_s}
+            return facts | {"capacity": limits.capacity, "leak_s": limits.leak_s, "steady_s": limits.steady_s}
         return facts | {
             "median_gap_s": state.gap_s,
             "threshold": limits.slow_threshold,
@@ -212,7 +225,8 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
         """See ``Detector``."""
         f = finding.facts
         if f["rule"] == "bucket":
-            return f"silent with at most {times(f['capacity'], 'failure')} and one more in each {span(float(f['leak_s']))}"
+            steady = f", or had it been over within {span(float(f['steady_s']))}" if f["steady_s"] else ""
+            return f"silent with at most {times(f['capacity'], 'failure')} and one more in each {span(float(f['leak_s']))}{steady}"
         return (
             f"silent with fewer than {times(f['threshold'], 'failure')} in {span(float(f['window_s']))}, "
             f"or with a median gap below {span(float(f['least_gap_s']))}"

@@ -35,19 +35,21 @@ TEST_ALERT = Alert(
 )
 
 
-def check(settings: Settings, send_test: str | None) -> int:
+def send(settings: Settings, name: str) -> None:
+    """Send the test alert to the sink of this name. Raises ``ConfigurationError`` and ``OutputError``."""
+    if name not in settings.sinks:
+        known = ", ".join(settings.sinks) or "none is configured"
+        raise ConfigurationError(f"--send-test: no sink is called so; there are: {known}")
+    sink = settings.sinks[name]
+    with JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True) as lines:
+        lines.send([TEST_ALERT])
+    Console(highlight=False, markup=False, soft_wrap=True).print(f"a test alert was sent to {name}")
+
+
+def check(settings: Settings) -> None:
     """Open what the configuration names; say what will run. Raises ``ConfigurationError``."""
     parts = Parts(settings)
     say = Console(highlight=False, markup=False, soft_wrap=True).print
-    if send_test is not None:
-        if send_test not in settings.sinks:
-            known = ", ".join(settings.sinks) or "none is configured"
-            raise ConfigurationError(f"--send-test: no sink is called so; there are: {known}")
-        sink = settings.sinks[send_test]
-        with JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{send_test}.path", append=True) as lines:
-            lines.send([TEST_ALERT])
-        say(f"a test alert was sent to {send_test}")
     names = dict.fromkeys(states.detector.name for states in parts.core.runner.states)
     say(f"The configuration is sound. {len(names)} detectors run: {', '.join(names)}.")
     say(as_text(settings))
-    return 0

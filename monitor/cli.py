@@ -1,4 +1,9 @@
-"""The command line. Exit codes: 0 done, 1 found what was asked for, 2 wrong usage or configuration, 3 unreachable input, 130 interrupted."""
+"""The command line.
+
+Exit codes: 0 done; 1 found what the caller asked to be told of (an alert of ``--fail-on``, a golden case that does not hold, a
+configuration that ``check-config`` finds wrong); 2 wrong usage or configuration; 3 an input that cannot be read, or not to its end, or an
+output that cannot be written any further; 130 interrupted. A reader of standard output that leaves early, such as ``head``, is no error.
+"""
 
 import logging
 import os
@@ -7,6 +12,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,10 +21,12 @@ from rich.console import Console
 
 from monitor import __version__
 from monitor.settings import Settings, load
+from monitor.sinks.errors import OutputError
 from schemas.errors import ConfigurationError, InputError
 from schemas.formats import FORMATS
 from schemas.severity import SEVERITIES
 from schemas.stamps import from_text
+from schemas.text import printable
 
 app = typer.Typer(
     name="watchfloor",
@@ -49,19 +57,29 @@ def _guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except ConfigurationError as exc:
             _complain(exc)
             code = 2
-        except InputError as exc:
+        except (InputError, OutputError) as exc:
             _complain(exc)
+            _fall_silent()
             code = 3
         except KeyboardInterrupt:
             _complain("interrupted")
             code = 130
-        except BrokenPipeError:
-            # whoever read our output has seen enough, e.g. head; a second complaint at exit would be noise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (BrokenPipeError, SystemExit):  # rich, which writes the tables, makes the second of the first
+            _fall_silent()
             code = 0
+        except OSError as exc:  # every file we open says what became of it; what is left is the text that is shown
+            _complain(f"standard output: writing failed: {(exc.strerror or 'error').lower()}")
+            _fall_silent()
+            code = 3
         raise typer.Exit(code or 0)
 
     return run
+
+
+def _fall_silent() -> None:
+    """Nobody can read standard output any more, so what is still buffered must not fail a second time when Python ends."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.callback(invoke_without_command=True)
@@ -112,6 +130,10 @@ def replay(
     from monitor import replaying  # noqa: PLC0415 - other commands start faster without it
     from monitor.engines.replay import Options  # noqa: PLC0415
 
+    if "" in files:
+        raise ConfigurationError("FILE: the name is empty; name a file or folder, or - for standard input")
+    if tenant is not None and not (tenant and tenant.isprintable()):
+        raise ConfigurationError("--tenant: is empty, or has characters that cannot be printed")
     settings = _settings(config)
     options = Options(
         format=format_.value,
@@ -122,7 +144,9 @@ def replay(
         max_record_bytes=settings.max_record_bytes,
         batch_records=1000 if speed == "max" else 1,
     )
-    outputs = replaying.Outputs(out=out, final=final, report=report, rejects=rejects, deliver=deliver)
+    if options.since >= options.until:
+        raise ConfigurationError("--since: is not before --until, so no event is left")
+    outputs = replaying.Outputs(config=config, out=out, final=final, report=report, rejects=rejects, deliver=deliver)
     return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value)
 
 
@@ -154,7 +178,15 @@ def check_config(
     """Check the whole configuration, open the databases it names, and say what it does."""
     from monitor import checking  # noqa: PLC0415
 
-    return checking.check(_settings(config), send_test)
+    try:
+        settings = _settings(config)
+        checking.check(settings)
+    except ConfigurationError as exc:
+        _complain(exc)
+        return 1
+    if send_test is not None:
+        checking.send(settings, send_test)
+    return 0
 
 
 @rules.command("test", epilog="Example: watchfloor rules test tests/golden/password_spray")
@@ -170,6 +202,8 @@ def rules_test(
 
 def main() -> None:
     """Entry point of the `watchfloor` command."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a letter the terminal has none for is no reason to fail
+        sys.stdout.reconfigure(errors="replace")
     app()
 
 
@@ -196,4 +230,6 @@ def _speed(text: str) -> float | None:
 
 
 def _complain(problem: object) -> None:
-    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"watchfloor: {problem}")
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    for number, line in enumerate(str(problem).split("\n")):
+        console.print(printable(line if number else f"watchfloor: {line}"))

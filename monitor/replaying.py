@@ -1,5 +1,7 @@
 """The `replay` command, from its options to its exit code."""
 
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -17,14 +19,16 @@ from monitor.report import page, table
 from monitor.report.summary import Summary
 from monitor.report.tally import top
 from monitor.settings import FileSink, Settings, as_text
+from monitor.sinks.errors import failed
 from monitor.sinks.lines import JsonLines
 from monitor.sinks.rejects import RejectFile
-from monitor.sources.files import expand
+from monitor.sources.files import STDIN, Stdin, expand
 from schemas.alert import Alert
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, InputError
 from schemas.severity import RANK, Severity
 
 PLAIN_EVERY_S = 5.0
+MAX_SLEEP_S = 3600.0
 
 
 class Outputs(msgspec.Struct, kw_only=True):
@@ -35,6 +39,8 @@ class Outputs(msgspec.Struct, kw_only=True):
     report: Path | None = None
     rejects: Path | None = None
     deliver: bool = False
+    config: Path | None = None
+    """Where the settings came from; never written over."""
 
 
 def replay(  # one step after the other
@@ -45,8 +51,10 @@ def replay(  # one step after the other
     speed: float | None = None,
     fail_on: Severity | None = None,
 ) -> int:
-    """Run it; the exit code. Raises ``InputError`` and ``ConfigurationError``."""
+    """Run it; the exit code. Raises ``ConfigurationError``, ``OutputError``, and ``InputError``: at once when nothing can be read, at the
+    end when some input could not be read to its own."""
     sources = expand(files)
+    _spare(sources, settings, outputs)
     console = Console(stderr=True)
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectFile(outputs.rejects))
@@ -73,11 +81,15 @@ def replay(  # one step after the other
                 sink.send(last.values())
         seconds = time.perf_counter() - began
     summary = summarise(parts, engine, list(last.values()), versions, seconds)
-    if outputs.report is not None:
-        outputs.report.write_text(page.render(summary), encoding="utf-8")
-    table.show(summary, Console(stderr=outputs.out == Path("-")))
+    try:
+        if outputs.report is not None:
+            _write(outputs.report, page.render(summary))
+    finally:
+        table.show(summary, Console(stderr=outputs.out == Path("-")))
     if fail_on is not None and any(RANK[alert.severity] >= RANK[fail_on] for alert in last.values()):
         return 1
+    if engine.broken:
+        raise InputError("\n".join(engine.broken))
     return 0
 
 
@@ -138,17 +150,55 @@ def _sinks(settings: Settings, outputs: Outputs) -> list[JsonLines]:
         if not settings.sinks:
             raise ConfigurationError("sinks: --deliver was given, but no sink is configured; add one, e.g. sinks: {alerts: {type: stdout}}")
         for name, sink in settings.sinks.items():
-            sinks.append(JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path"))
+            sinks.append(JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True))
     return sinks
+
+
+def _spare(sources: Sequence[Path | Stdin], settings: Settings, outputs: Outputs) -> None:
+    """Refuse to write over what is read, or two outputs into one file. Raises ``ConfigurationError`` before anything is opened."""
+    places = settings.geography
+    taken: dict[object, str] = {}
+    for source in sources:
+        taken[_identity(0 if source is STDIN else source)] = "one of the inputs"
+    for read, what in ((outputs.config, "the configuration"), (places.city_db, "the city database"), (places.asn_db, "the ASN database")):
+        if read is not None:
+            taken[_identity(read)] = what
+    written: list[tuple[str, Path | None]] = [("--out", outputs.out), ("--report", outputs.report), ("--rejects", outputs.rejects)]
+    if outputs.deliver:
+        written += [(f"sinks.{name}.path", sink.path) for name, sink in settings.sinks.items() if isinstance(sink, FileSink)]
+    for option, path in written:
+        if path is None:
+            continue
+        if path == Path("-") and option != "--out":
+            raise ConfigurationError(f"{option}: cannot be standard output; name a file")
+        identity = _identity(1 if path == Path("-") else path)
+        if identity is not None and identity in taken:
+            raise ConfigurationError(f"{option}: {path} is {taken[identity]} and would be written over; name another file")
+        taken[identity] = f"the file of {option}"
+
+
+def _identity(file: Path | int | Stdin) -> object:
+    """Equal for two names of one file; ``None`` for what cannot be written over, such as a device or a pipe."""
+    try:
+        status = os.fstat(file) if isinstance(file, int) else os.stat(file)  # type: ignore[arg-type]  # noqa: PTH116 - as above
+    except (OSError, ValueError):
+        return os.path.realpath(file) if isinstance(file, Path) else None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise failed(f"--report: {path}", exc) from exc
 
 
 def _check_writable(path: Path) -> None:
     try:
-        path.touch()
-    except OSError as exc:
-        raise ConfigurationError(
-            f"--report: cannot write {path}: {(exc.strerror or 'error').lower()}; name a file in a folder that exists"
-        ) from exc
+        path.open("ab").close()
+    except (OSError, ValueError) as exc:
+        why = (exc.strerror or "error").lower() if isinstance(exc, OSError) else "not a path"
+        raise ConfigurationError(f"--report: cannot write {path}: {why}; name a file in a folder that exists") from exc
 
 
 def pacer(speed: float, now: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> Pace:
@@ -158,9 +208,9 @@ def pacer(speed: float, now: Callable[[], float] = time.monotonic, sleep: Callab
     def pace(ts: float) -> None:
         if not began:
             began.extend((now(), ts))
-        ahead_s = (ts - began[1]) / speed - (now() - began[0])
-        if ahead_s > 0:
-            sleep(ahead_s)
+        # In pieces, because a leap of decades is longer than the system can sleep at once.
+        while (ahead_s := (ts - began[1]) / speed - (now() - began[0])) > 0:
+            sleep(min(ahead_s, MAX_SLEEP_S))
 
     return pace
 

@@ -131,7 +131,7 @@ class Replay:
                     reader.opened = None  # a folder may hold more files than a process may open
             heapq.heappush(waiting, (reader.head_ts, number, reader))
         if not waiting and any(report.how != "empty" for report in self.reports):
-            raise InputError("\n".join(f"{report.name}: {report.how}" for report in self.reports))
+            raise InputError("\n".join(f"{report.name}: {report.problem or report.how}" for report in self.reports))
         self._hold_back(waiting)
         return waiting
 
@@ -215,7 +215,9 @@ class Replay:
     def _feed(self, reader: _Reader, batch: Batch) -> list[Alert]:
         ingest = self._core.inputs[reader.key]
         for line, start in batch.oversize:
-            ingest.reject(line, start, RejectError("too_long", f"record: more than {self._options.max_record_bytes} bytes{_kept(batch, line)}"))
+            ingest.reject(
+                line, start, RejectError("too_long", f"record: more than {self._options.max_record_bytes} bytes{_kept(batch, line)}")
+            )
         if batch.truncated is not None:
             line, start = batch.truncated
             ingest.reject(line, start, RejectError("truncated", f"record: the input breaks off in it{_kept(batch, line)}"))

@@ -23,12 +23,15 @@ def succeed(second: float, actor: str | None = "alice", ip: str | None = GUESSER
     ("events", "alerts"),
     [
         pytest.param([fail(0, f"user{i}", id=f"e{i}") for i in range(10)], [], id="full_bucket"),
-        pytest.param([fail(0, f"user{i}", id=f"e{i}") for i in range(11)], [("ip", GUESSER)], id="bucket_overflows"),
+        pytest.param([fail(0, f"user{i}", id=f"e{i}") for i in range(60)], [], id="all_at_once_is_a_burst"),
         # every 60 s one comes and one leaks: the level never exceeds 1
         pytest.param([fail(i * 60, f"user{i}") for i in range(100)], [], id="as_fast_as_it_leaks"),
-        # half a failure is gained each time: 1 + 19 × 0.5 = 10.5 with the twentieth
-        pytest.param([fail(i * 30, f"user{i}") for i in range(19)], [], id="nineteen_every_half_minute"),
-        pytest.param([fail(i * 30, f"user{i}") for i in range(20)], [("ip", GUESSER)], id="twenty_every_half_minute"),
+        # half a failure is gained each time: 1 + 19 × 0.5 = 10.5 with the twentieth, which comes after 570 s; the next one after 600
+        pytest.param([fail(i * 30, f"user{i}") for i in range(20)], [], id="twenty_every_half_minute"),
+        pytest.param([fail(i * 30, f"user{i}") for i in range(21)], [("ip", GUESSER)], id="twenty_one_every_half_minute"),
+        # a third is gained each time: 1 + 28 / 3 = 10.3 with the twenty-ninth
+        pytest.param([fail(i * 40, f"user{i}") for i in range(28)], [], id="twenty_eight_every_forty_seconds"),
+        pytest.param([fail(i * 40, f"user{i}") for i in range(29)], [("ip", GUESSER)], id="twenty_nine_every_forty_seconds"),
         pytest.param([fail(i * 12 * MINUTE, f"user{i}") for i in range(3)], [], id="three_far_apart"),
         pytest.param([fail(i * 12 * MINUTE, f"user{i}") for i in range(4)], [("ip", GUESSER)], id="four_far_apart"),
         pytest.param([fail(i * 9 * MINUTE, f"user{i}") for i in range(14)], [], id="median_gap_of_nine_minutes"),
@@ -50,17 +53,17 @@ def test_slow_guessing_is_found_at_its_threshold(events: Iterable[Event], alerts
 
 
 def test_count_is_what_came_since_the_bucket_was_empty() -> None:
-    events = [fail(-HOUR, "earlier"), *(fail(i, f"user{i}") for i in range(11))]
+    events = [fail(-HOUR, "earlier"), *(fail(i * 30, f"user{i}") for i in range(21))]
     [finding] = [finding for finding in find(NAME, events) if finding.phase == "open"]
-    assert finding.count == 11
-    assert finding.facts == {"failures": 11, "distinct_actors": 11, "rule": "bucket", "capacity": 10, "leak_s": 60}
+    assert finding.count == 21
+    assert finding.facts == {"failures": 21, "distinct_actors": 21, "rule": "bucket", "capacity": 10, "leak_s": 60, "steady_s": 600}
 
 
 def test_success_takes_back_the_failures_of_its_actor_but_not_the_bucket() -> None:
     slow = [fail(0), fail(700, "bob"), fail(1400), fail(2100)]
     assert opened(find(NAME, slow)) == [("ip", GUESSER)]
     assert opened(find(NAME, [*slow[:3], succeed(1500), slow[3]])) == []
-    quick = [*(fail(i) for i in range(8)), succeed(8), *(fail(i) for i in range(9, 14))]
+    quick = [*(fail(i * 30) for i in range(12)), succeed(350), *(fail(i * 30) for i in range(12, 21))]
     assert opened(find(NAME, quick)) == [("ip", GUESSER)]
 
 
