@@ -32,7 +32,9 @@ class SlowLimits(SharedLimits):
     leak_s: Annotated[Seconds, Field(description="Seconds in which the bucket loses one failure.")] = 60
     steady_s: Annotated[
         float,
-        Field(ge=0, le=366 * 86_400, description="Seconds it must have gone on for when the bucket runs over; what is over sooner is a burst."),
+        Field(
+            ge=0, le=366 * 86_400, description="Seconds it must have gone on for when the bucket runs over; what is over sooner is a burst."
+        ),
     ] = 600
     slow_threshold: Annotated[int, Field(ge=3, le=MOST_FAILURES, description="Failures within `window_s` whose gaps are looked at.")] = 8
     window_s: Annotated[Seconds, Field(description="Seconds in which they fall.")] = 86_400
@@ -121,7 +123,9 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
                 state.others.add(other)
             return self.go_on(key, state, event.ts, event.id)
         limits = self.limits_of(key)
-        slide(state.fails, (event.ts, event.id, other), limits.window_s, MOST_FAILURES)
+        # More of them than this in a window cannot have so long a median gap.
+        most = max(limits.slow_threshold, min(MOST_FAILURES, int(2 * limits.window_s / limits.median_gap_s) + 2))
+        slide(state.fails, (event.ts, event.id, other), limits.window_s, most)
         if limits.capacity:
             bucket = _fill(state, event, other, limits)
             if bucket.level > limits.capacity:

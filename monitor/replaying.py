@@ -51,8 +51,11 @@ def replay(  # one step after the other
     speed: float | None = None,
     fail_on: Severity | None = None,
 ) -> int:
-    """Run it; the exit code. Raises ``ConfigurationError``, ``OutputError``, and ``InputError``: at once when nothing can be read, at the
-    end when some input could not be read to its own."""
+    """Run it; the exit code.
+
+    Raises ``ConfigurationError``, ``OutputError``, and ``InputError``: at once when nothing can be read, and after all is written when
+    some input could not be read to its end.
+    """
     sources = expand(files)
     _spare(sources, settings, outputs)
     console = Console(stderr=True)
