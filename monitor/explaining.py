@@ -21,7 +21,12 @@ SHOWN_CHARS = 400
 def explain(alert_id: str, path: Path, files: Sequence[str], settings: Settings, year: int | None) -> int:
     """Print the last version of the alert, and its evidence as read again from ``files``."""
     alert = find(alert_id, path)
-    say = Console(highlight=False, markup=False, soft_wrap=True).print
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def say(text: str) -> None:
+        for line in text.split("\n"):
+            console.print(printable(line))
+
     say(f"{alert.severity.upper()}  {printable(alert.title)}  ({alert.status}, version {alert.version})")
     say(f"\n{printable(alert.summary)}")
     say(f"Would have been {alert.counterfactual}." if alert.counterfactual.startswith("silent") else alert.counterfactual)
@@ -50,18 +55,21 @@ def find(alert_id: str, path: Path) -> Alert:
     found: dict[str, Alert] = {}
     decode = msgspec.json.Decoder(Alert).decode
     try:
-        for line in path.read_bytes().splitlines():
+        lines = path.read_bytes().splitlines()
+    except (OSError, ValueError) as exc:
+        why = (exc.strerror or "error").lower() if isinstance(exc, OSError) else "not a path"
+        raise InputError(f"{path}: {why}; name the file that replay --out wrote, with --alerts") from exc
+    try:
+        for line in lines:
             alert = decode(line)
             if alert.id.startswith(alert_id):
                 found[alert.id] = alert
-    except OSError as exc:
-        raise InputError(f"{path}: {(exc.strerror or 'error').lower()}; name the file that replay --out wrote, with --alerts") from exc
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise InputError(f"{path}: holds something that is no alert; name the file that replay --out wrote, with --alerts") from exc
     if not found:
-        raise ConfigurationError(f"{path}: no alert has an id that begins with {printable(alert_id)}")
+        raise ConfigurationError(f"{path}: no alert has an id that begins with {alert_id}")
     if len(found) > 1:
-        raise ConfigurationError(f"{path}: {len(found)} alerts have ids that begin with {printable(alert_id)}; give more of the id")
+        raise ConfigurationError(f"{path}: {len(found)} alerts have ids that begin with {alert_id}; give more of the id")
     return next(iter(found.values()))
 
 

@@ -125,18 +125,13 @@ def summarise(parts: Parts, engine: Replay, alerts: list[Alert], versions: int, 
         geography=parts.geography.statement(),
         detectors=[(f"{states.detector.name}/{states.detector.variant}", len(states), states.evictions) for states in runner.states],
         failed=runner.failed,
-        notes=list(_notes(parts, engine)),
+        notes=list(_notes(parts)),
         configuration=as_text(parts.settings),
         seconds=seconds,
     )
 
 
-def _notes(parts: Parts, engine: Replay) -> Iterator[str]:
-    for report in engine.reports:
-        if report.format is None:
-            yield f"{report.name}: {report.how}"
-        if report.problem is not None:
-            yield f"{report.name}: {report.problem}"
+def _notes(parts: Parts) -> Iterator[str]:
     if parts.allow is not None:
         for number, used in enumerate(parts.allow.used):
             if not used:

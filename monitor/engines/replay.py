@@ -157,6 +157,8 @@ class Replay:
                 return None, "empty"
             return None, f"not read: its first {SAMPLE_BYTES // 1024} KiB are blank; name the format with --format"
         name, shares = detect(opened.sample)
+        if name is None and opened.problem is not None:
+            return None, f"not read: {opened.problem}, and what comes before looks like no format"
         if name is None:
             return None, f"not read: its content looks like none of {', '.join(FORMATS)}; name the format with --format"
         return name, f"recognised from its content ({shares[name]:.0%} sure)"

@@ -21,6 +21,7 @@ from schemas.text import cut, printable
 
 MAX_ALERTS = 50
 """Incidents shown."""
+MAX_INPUTS = 20
 MAX_NOTES = 50
 MAX_NAME_CHARS = 80
 MAX_SUMMARY_CHARS = 300
@@ -96,6 +97,7 @@ class _Screen:
         speed = f" in {summary.seconds:,.1f} s ({summary.events / summary.seconds:,.0f} events/s)" if summary.seconds > 0 else ""
         rejects = ", ".join(f"{n:,} {reason}" for reason, n in sorted(summary.rejects.items(), key=lambda item: (-item[1], item[0])))
         self._line(f"events    {summary.events:,} from {times(len(summary.inputs), 'input')}{speed}")
+        self._inputs(summary)
         self._line(f"rejects   {sum(summary.rejects.values()):,}{f' ({rejects})' if rejects else ''}")
         self._line(f"repeats   {summary.repeats:,}")
         self._line(f"late      {summary.late:,}")
@@ -109,6 +111,14 @@ class _Screen:
         for detector in detectors:
             parts = ", ".join(f"{by_both[detector, severity]:,} {severity}" for severity in severities if by_both[detector, severity])
             self._line(f"  {detector}  {parts}")
+
+    def _inputs(self, summary: Summary) -> None:
+        read = [report for report in summary.inputs if report.format is not None]
+        for report in read[:MAX_INPUTS]:
+            name = cut(report.name, 2 * MAX_NAME_CHARS)
+            self._line(f"  {name}: {report.format}, {report.how}; {times(report.events, 'event')} of {times(report.records, 'record')}", "dim")
+        if len(read) > MAX_INPUTS:
+            self._line(f"  and {times(len(read) - MAX_INPUTS, 'further input')}, see the report", "dim")
 
     def _matrix(self, by_both: Counter[tuple[str, Severity]], detectors: Sequence[str], severities: Sequence[Severity]) -> Table:
         table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)

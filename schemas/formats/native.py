@@ -190,6 +190,8 @@ FORMAT = NativeFormat()
 
 
 def _is_native(line: bytes) -> bool:
+    if b"\\u" in line:
+        line = _ESCAPE.sub(_whole_escape, line)  # as when it is read: a stranger's odd name must not hide a whole log
     try:
         _decode_probe(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

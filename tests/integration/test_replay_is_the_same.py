@@ -58,13 +58,8 @@ def test_two_logs_of_the_same_day_give_what_one_in_order_would(tmp_path: Path, l
     (folder / "b.log").write_bytes(b"".join(lines[1::2]))
     together = {(alert.id, alert.version) for alert in replayed(tmp_path, folder)}
     apart = {(alert.id, alert.version) for alert in replayed(tmp_path, log)}
-    # sshd tells one attempt in several lines, which this cuts apart; all that matters is that nothing is lost to the order of reading
-    assert {identity for identity, _ in together} >= {identity for identity, version in apart if version == 1} - _single_process(apart, together)
-
-
-def _single_process(apart: set[tuple[str, int]], together: set[tuple[str, int]]) -> set[str]:
-    del apart, together
-    return set()
+    # sshd tells one attempt in several lines; dealt out they may count as one more, but no attack may get lost
+    assert {identity for identity, _ in together} >= {identity for identity, _ in apart}
 
 
 def test_a_file_that_ends_in_the_middle_of_a_line_keeps_its_alerts(log: Path, tmp_path: Path) -> None:
