@@ -126,7 +126,7 @@ def replay(
     deliver: Annotated[bool, typer.Option("--deliver", help="Also send alerts to the configured sinks.")] = False,  # noqa: FBT002
     fail_on: Annotated[SeverityName | None, typer.Option(help="Exit with 1 when an alert of this severity or worse was found.")] = None,
 ) -> int:
-    """Run log files through the pipeline in event time, exactly as the live service would."""
+    """Run log files through the pipeline, in event time."""
     from monitor import replaying  # noqa: PLC0415 - other commands start faster without it
     from monitor.engines.replay import Options  # noqa: PLC0415
 

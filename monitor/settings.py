@@ -121,7 +121,7 @@ class Settings(Strict):
         default=50_000,
         ge=100,
         le=10_000_000,
-        description="Alerts that may be open at a time; beyond that the ones longest without news are closed.",
+        description="Alerts that may be open at a time; beyond that the one open longest is closed, and counted.",
     )
     geography: GeographySettings = Field(default=GeographySettings(), description="Where addresses are.")
     detectors: Detectors = Field(default=Detectors(), description="What is looked for, and its limits.")

@@ -127,6 +127,11 @@ class RecordsParser(Generic[R]):
         """The event of one record; ``None`` when it is not security relevant. Raises ``RejectError``."""
         raise NotImplementedError
 
+    def events(self, record: R, raw: bytes) -> Sequence[Event]:
+        """The events of one record, for formats whose records may hold several; otherwise ``event`` is enough."""
+        event = self.event(record, raw)
+        return () if event is None else (event,)
+
     def parse(self, record: bytes) -> Sequence[Event]:
         """The events of one document, by time then id. Raises ``RejectError`` when it holds bad entries and not one good."""
         self.partial_rejects = []
@@ -135,15 +140,15 @@ class RecordsParser(Generic[R]):
         where = 0
         for position, entry in enumerate(unwrapped(record.removeprefix(BOM).strip(), self.decode, self.inner)):
             try:
-                event = entry if isinstance(entry, RejectError) else self.event(*entry)
+                found = entry if isinstance(entry, RejectError) else self.events(*entry)
             except RejectError as error:
-                event = error
-            if isinstance(event, Event):
-                events.append(event)
-            elif event is not None and first is None:
-                first, where = event, position
-            elif event is not None:
-                self.partial_rejects.append((event.reason, f"entry {position}: {event.detail}"))
+                found = error
+            if not isinstance(found, RejectError):
+                events += found
+            elif first is None:
+                first, where = found, position
+            else:
+                self.partial_rejects.append((found.reason, f"entry {position}: {found.detail}"))
         if first is not None and not events:
             raise first
         if first is not None:
