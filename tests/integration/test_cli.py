@@ -147,7 +147,7 @@ def test_nothing_that_is_read_is_written_over(option: str, how: str, log: Path, 
 
 def test_standard_input_is_not_written_over_either(log: Path) -> None:
     with log.open("rb") as file:
-        done = subprocess.run([sys.executable, "-m", "monitor", "replay", "--out", log, "-"], stdin=file, capture_output=True, check=False)
+        done = subprocess.run([sys.executable, "-m", "monitor", "replay", "--out", str(log), "-"], stdin=file, capture_output=True, check=False)
     assert done.returncode == 2
     assert log.read_bytes() == logins(30)
 
