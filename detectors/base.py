@@ -65,6 +65,8 @@ class Variant(msgspec.Struct, frozen=True):
 
     entity_type: EntityType
     key: KeyOf
+    passive: frozenset[str] = frozenset()
+    """Outcomes that say nothing of a key of which nothing is remembered: such an event makes no state."""
 
 
 class Detector(Protocol[S]):
@@ -81,6 +83,8 @@ class Detector(Protocol[S]):
     max_keys: int
     key: KeyOf
     """Which state an event belongs to; ``None``: not for this detector. Tenant is part of every key."""
+    passive: frozenset[str]
+    """Outcomes that make no state, see ``Variant``."""
 
     def new_state(self) -> S:
         """A state that has seen nothing."""
@@ -139,6 +143,7 @@ class BaseDetector(Generic[S, L]):
         self.variant = variant
         self.entity_type = self.variants[variant].entity_type
         self.key = self.variants[variant].key
+        self.passive = self.variants[variant].passive
         self.max_keys = settings.max_keys
         chosen: Overrides[L] = settings.overrides_of(variant)
         self.limits: L = chosen.default

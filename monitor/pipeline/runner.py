@@ -162,6 +162,8 @@ class Runner:
                         continue
                     state = states.young.get(key)
                     if state is None:
+                        if event.outcome in states.passive and key not in states.old:
+                            continue
                         state = states.claim(key)
                         if states.rotate_at == NEVER:
                             heapq.heappush(timers, (states.next_rotation(max(ts, self._position)), ~states.index, _ROTATION))

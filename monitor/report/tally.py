@@ -24,16 +24,16 @@ class Tally:
         """Count a batch."""
         if not events:
             return
-        first, last = min(event.ts for event in events), max(event.ts for event in events)
+        stamps = [event.ts for event in events]
+        first, last = min(stamps), max(stamps)
         self.first_ts = first if self.first_ts is None else min(first, self.first_ts)
         self.last_ts = last if self.last_ts is None else max(last, self.last_ts)
-        self.histogram.add(events)
-        for event in events:
-            if event.outcome == "failure":
-                if event.ip is not None:
-                    self.ips[event.ip] += 1
-                if event.actor is not None:
-                    self.actors[event.actor] += 1
+        self.histogram.add(stamps, first, last)
+        for event in [event for event in events if event.outcome == "failure"]:
+            if event.ip is not None:
+                self.ips[event.ip] += 1
+            if event.actor is not None:
+                self.actors[event.actor] += 1
         _prune(self.ips)
         _prune(self.actors)
 

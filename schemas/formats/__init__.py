@@ -2,11 +2,13 @@
 
 from schemas.formats.base import Format
 from schemas.formats.cloudtrail import FORMAT as CLOUDTRAIL
+from schemas.formats.ecs import FORMAT as ECS
 from schemas.formats.native import FORMAT as NATIVE
+from schemas.formats.ocsf import FORMAT as OCSF
 from schemas.formats.sshd import FORMAT as SSHD
 from schemas.formats.web_access import FORMAT as WEB_ACCESS
 
-FORMATS: dict[str, Format] = {each.name: each for each in (NATIVE, SSHD, WEB_ACCESS, CLOUDTRAIL)}
+FORMATS: dict[str, Format] = {each.name: each for each in (NATIVE, SSHD, WEB_ACCESS, CLOUDTRAIL, OCSF, ECS)}
 """Every format ``--format`` accepts besides ``auto``."""
 
 SURE_ENOUGH = 0.5

@@ -1,6 +1,7 @@
 """What each write to Auth0's Management API is: one table, by method and path."""
 
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -18,7 +19,7 @@ class ApiRule(msgspec.Struct, frozen=True):
 
 _NAMESPACES = frozenset({
     "attack-protection", "guardian", "tenants", "branding", "emails", "jobs", "keys", "risk-assessment", "anomaly", "stats", "tickets",
-    "blacklists", "self-service-profiles", "prompts", "supplemental-signals", "token-exchange-profiles",
+    "blacklists", "self-service-profiles", "prompts", "supplemental-signals", "token-exchange-profiles", "integrations",
 })  # fmt: skip
 """First words of a path whose next word is a name, not an id."""
 
@@ -69,7 +70,6 @@ _ROWS: tuple[tuple[str, Kind, str, str], ...] = (
     ("* guardian/factors", "auth.mfa_change", "mfa_policy.update", ""),
     ("DELETE guardian/enrollments", "auth.mfa_change", "mfa.remove", "enrollment"),
     ("POST guardian/enrollments", "auth.mfa_change", "mfa.enroll_ticket", ""),
-    ("POST guardian/post", "auth.mfa_change", "mfa.enroll_ticket", ""),
     ("* risk-assessment", "auth.mfa_change", "risk_assessment.update", ""),
     ("POST tickets/password-change", "auth.password_reset", "password.reset_ticket", ""),
     ("POST tickets/email-verification", "account.change", "email.verify_ticket", ""),
@@ -109,7 +109,30 @@ DESCRIPTIONS: dict[str, str] = {
     "Rotate a client secret": "POST clients/*/rotate-secret",
     "Delete a user's multi-factor provider": "DELETE users/*/multifactor",
 }
-"""What Auth0 calls some calls, for records without a path."""
+"""What Auth0 calls some calls; it counts before the path, which is missing in some records."""
+
+SWITCHES: dict[str, str] = {
+    "attack_protection.update": "attack_protection.disable",
+    "mfa_policy.update": "mfa_policy.disable",
+    "risk_assessment.update": "risk_assessment.disable",
+    "log_stream.update": "log_stream.disable",
+}
+"""Actions that may switch something off, which the body of the call or of the answer says."""
+
+
+def switches_off(answer: Any, request: Any) -> bool:
+    """Whether a protection was switched off: by the answer where it says so, else by the request. An empty list of policies is none."""
+    for body in (answer, request):
+        if isinstance(body, dict):
+            flag = next((body[name] for name in ("enabled", "AfterAuthentication") if isinstance(body.get(name), bool)), None)
+            if flag is not None:
+                return not flag
+            if isinstance(body.get("status"), str):
+                return body["status"] in {"paused", "suspended"}
+        elif isinstance(body, list):
+            return not body
+    return False
+
 
 _VERBS = {"POST": "create", "PATCH": "update", "PUT": "update", "DELETE": "delete"}
 _WORDS = {

@@ -13,6 +13,7 @@ import msgspec
 from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats.base import Context
+from schemas.formats.countries import country_code
 from schemas.formats.entra_audit import decode_audit, set_audit
 from schemas.formats.entra_azure import set_activity, set_storage, set_vault
 from schemas.formats.entra_azure_kinds import (
@@ -27,7 +28,7 @@ from schemas.formats.entra_azure_kinds import (
 from schemas.formats.entra_kinds import AUDIT_IGNORED, AUDIT_PREFIXES, AUDIT_RULES
 from schemas.formats.entra_record import Record, folded, name_in
 from schemas.formats.entra_requests import decode_call, set_cluster_request, set_graph_call
-from schemas.formats.entra_sign_in import CATEGORIES, country_of, decode_sign_in, set_detection, set_sign_in
+from schemas.formats.entra_sign_in import CATEGORIES, decode_sign_in, set_detection, set_sign_in
 from schemas.formats.json_records import BOM, NULL, Inner, RecordsParser, as_dict, moment, part
 from schemas.formats.microsoft import CODES, client_ip, operation_key
 
@@ -98,7 +99,7 @@ def _body(record: Record, raw: bytes) -> bytes | msgspec.Raw:
     """The part that holds the entry itself: the properties, where there are any."""
     if record.properties is NULL:
         return raw
-    if bytes(record.properties[:1]) == b'"':
+    if memoryview(record.properties)[:1] == b'"':
         text = msgspec.json.decode(record.properties)
         return text.encode("utf-8", "replace") if isinstance(text, str) else raw
     return record.properties
@@ -155,7 +156,7 @@ def _sign_in(_: EntraParser, event: Event, record: Record, body: bytes | msgspec
     event.ts = _when(("createdDateTime", entry.created_date_time), ("time", record.time), ("TimeGenerated", record.time_generated))
     event.id = (entry.id or "")[:256]
     location = part(record.location) if record.location is not NULL else None
-    event.country = country_of(location) if isinstance(location, str) else None
+    event.country = country_code(location) if isinstance(location, str) else None
     set_sign_in(event, entry, (name_in(record.category) or record.table or "").lower(), record.result_type)
     return event
 

@@ -1,5 +1,6 @@
 """Entries of the directory's audit log."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ _UPDATE_APP = frozenset({operation_key("Update application"), operation_key("Upd
 _POLICIES = frozenset({operation_key("Update conditional access policy"), operation_key("Update policy")})
 _MFA_MARKS = ("StrongAuthentication",)
 _KEY_MARKS = ("KeyDescription", "KeyCredentials", "PasswordCredentials")
-_MFA_DEMANDS = ('"mfa"', '"multifactorauthentication"', '"requiremfa"')
+_MFA_DEMAND = re.compile(r'"builtincontrols":\[[^\]]*"mfa"')
 
 
 def decode_audit(raw: bytes | msgspec.Raw) -> Audit:
@@ -90,7 +91,7 @@ def refined(rule: Rule, operation: str, changed: list[Change]) -> Rule:
     if key in _POLICIES:
         for _, old, new in changed:
             before, after = old.lower(), new.lower()
-            if any(mark in before and mark not in after for mark in _MFA_DEMANDS) and after:
+            if after and _MFA_DEMAND.search(before) and not _MFA_DEMAND.search(after):
                 return Rule("admin.action", "policy.mfa_dropped", "policy")
             if '"state":"enabled"' in before and '"state":"disabled"' in after:
                 return Rule("admin.action", "policy.disable", "policy")

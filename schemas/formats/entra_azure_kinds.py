@@ -50,6 +50,7 @@ ACTIVITY_RULES: dict[str, Rule] = table(
         (_SECRET_READ, "microsoft.keyvault/vaults/keys/restore/action | microsoft.keyvault/vaults/secrets/recover/action"),
         (_SECRET_READ, "microsoft.keyvault/vaults/secrets/restore/action"),
         (Rule("admin.action", "vault.access"), "microsoft.keyvault/vaults/accesspolicies/write | microsoft.keyvault/vaults/write"),
+        (Rule("api.request", "advice"), "microsoft.advisor/recommendations/available/action"),
         (_SHARED, "microsoft.compute/disks/begingetaccess/action | microsoft.compute/snapshots/begingetaccess/action"),
         (_SHARED, "microsoft.compute/restorepointcollections/restorepoints/retrievesasuris/action"),
         (Rule("data.export", "database.export"), "microsoft.sql/servers/databases/export/action | microsoft.documentdb/databaseaccounts/backup/action"),

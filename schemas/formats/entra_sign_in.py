@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from schemas.event import Event
+from schemas.formats.countries import country_code
 from schemas.formats.entra_record import Device, Location, SignIn, Status, unpacked
 from schemas.formats.json_records import NULL, part
 from schemas.formats.microsoft import CREDENTIAL_REASONS, account, client_ip, mfa_answer, verdict_of
@@ -82,7 +83,7 @@ def set_place(event: Event, entry: SignIn) -> None:
         event.ip = client_ip(entry.ip_address) or event.ip
     location = unpacked(entry.location_details, Location) or unpacked(entry.location, Location) or Location()
     spoken = entry.location if isinstance(entry.location, str) else None
-    event.country = country_of(location.country_or_region) or country_of(spoken) or event.country
+    event.country = country_code(location.country_or_region or "") or country_code(spoken or "") or event.country
     event.city = location.city[:TEXT_CHARS] if location.city else None
     point = location.geo_coordinates
     if point is not None and event.country:
@@ -119,15 +120,6 @@ def set_detection(event: Event, entry: SignIn, *, of_account: bool) -> None:
     set_risk(event, entry, entry.risk_level)
     if of_account and event.actor:
         event.target = f"user:{event.actor}"
-
-
-def country_of(text: str | None) -> str | None:
-    """An ISO 3166 alpha-2 code, or ``None``.
-
-    >>> country_of("gb"), country_of(""), country_of("United Kingdom")
-    ('GB', None, None)
-    """
-    return text.upper() if text and len(text) == 2 and text.isascii() and text.isalpha() else None  # noqa: PLR2004 - alpha-2
 
 
 def _kind_of(entry: SignIn) -> str:

@@ -36,7 +36,7 @@ IGNORED: frozenset[str] = frozenset(IGNORED_NAMES.split())
 """Known, and not security relevant: what people write, plan and pay. Written like the keys of ``RULES``."""
 
 FALLBACK = Rule("admin.action", note="whatever stands in no table: GitHub logs changes here, not reading")
-PUBLISHED = Rule("data.export", "share.public", "repo", risk="medium", note="repo.access where the new visibility is public")
+PUBLISHED = Rule("data.export", "share.public", "repo", note="repo.access where the new visibility is public")
 OWNER_MADE = Rule("admin.action", "role.grant", "user", note="a membership whose permission is admin or owner")
 _READING = Rule("api.request", note="operation_type access without a rule of its own")
 _EXPORT = Rule("data.export", "export", note="an action without a rule whose name says export or download")

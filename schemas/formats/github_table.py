@@ -23,7 +23,7 @@ AUTH: tuple[Row, ...] = (
         "user.two_factor_challenge_failure user.device_verification_failure",
         {"action": "mfa.challenge", "outcome": "failure", "reason": "mfa_denied"},
     ),
-    ("auth.mfa_challenge", "user.two_factor_recover", {"action": "mfa.recovery_code", "risk": "medium"}),
+    ("auth.mfa_challenge", "user.two_factor_recover", {"action": "mfa.recovery_code"}),
     (
         "auth.mfa_challenge",
         "two_factor_authentication.sign_in_fallback_sms two_factor_authentication.password_reset_fallback_sms",
@@ -62,7 +62,7 @@ AUTH: tuple[Row, ...] = (
     ("auth.mfa_change", "two_factor_authentication.disabled two_factor_authentication.remove_factor passkey.remove", _REMOVED),
     ("auth.mfa_change", "security_key.remove user.two_factor_disabled two_factor_account_recovery.two_factor_destroy", _REMOVED),
     ("auth.mfa_change", "two_factor_authentication.* passkey.* security_key.*", _USER),
-    ("auth.mfa_change", "two_factor_account_recovery.* account_recovery.*", {"target": "user", "risk": "low"}),
+    ("auth.mfa_change", "two_factor_account_recovery.* account_recovery.*", _USER),
     (
         "auth.mfa_change",
         "user.two_factor_recovery_codes_downloaded user.two_factor_recovery_codes_printed user.two_factor_recovery_codes_viewed",
@@ -148,9 +148,9 @@ ACCESS: tuple[Row, ...] = (
         {"target": "repo", "note": "a secret of Codespaces or Dependabot"},
     ),
     ("authz.decision", "protected_branch.rejected_ref_update", {"target": "repo", "outcome": "failure", "reason": "forbidden"}),
-    ("authz.decision", "protected_branch.policy_override", {"action": "protection.bypass", "target": "repo", "risk": "medium"}),
+    ("authz.decision", "protected_branch.policy_override", {"action": "protection.bypass", "target": "repo"}),
     ("authz.decision", "secret_scanning_push_protection.bypass", {"action": "protection.bypass", "target": "repo", "risk": "high"}),
-    ("authz.decision", "workflows.bypass_protection_rules", {"action": "protection.bypass", "target": "repo", "risk": "medium"}),
+    ("authz.decision", "workflows.bypass_protection_rules", {"action": "protection.bypass", "target": "repo"}),
     ("authz.decision", "*.rate_limited_invites *.creation_rate_limit_exceeded", {"outcome": "failure", "reason": "rate_limited"}),
 )
 """Accounts, credentials, and what was let through or refused."""
@@ -168,7 +168,7 @@ LOGS: tuple[Row, ...] = (
     ("data.export", "repo.download_zip repo.download_tarball", {"action": "download", "target": "repo"}),
     ("data.export", "migration.create", {"action": "migration.create", "target": "org"}),
     ("data.export", "migration.download migration.export migration.*", _ORG),
-    ("data.export", "repo.transfer_outgoing", {"action": "repo.transfer", "target": "repo", "risk": "low"}),
+    ("data.export", "repo.transfer_outgoing", {"action": "repo.transfer", "target": "repo"}),
     ("data.export", "codespaces.export_environment", {"action": "export", "target": "repo"}),
 )
 """The audit log itself, and data that leaves."""
@@ -198,7 +198,7 @@ ADMIN: tuple[Row, ...] = (
     (
         "admin.action",
         "staff.fake_login staff.fake_user staff.impersonate user.impersonate",
-        {"action": "impersonation.grant", "target": "user", "risk": "medium", "note": "a site administrator took another's place"},
+        {"action": "impersonation.grant", "target": "user", "note": "a site administrator took another's place"},
     ),
     ("admin.action", "staff.*", {"target": "user", "note": "a site administrator's deed"}),
     ("admin.action", "team.*", {"target": "team"}),

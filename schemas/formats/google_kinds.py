@@ -45,10 +45,15 @@ _OPEN_RULES = tuple(name for name in RULES if "*" in name and not name.endswith(
 _OPEN_IGNORED = tuple(name for name in IGNORED if "*" in name and not name.endswith(":*"))
 
 
+def application(name: str) -> str:
+    """The application under which the table holds its events; some have two names."""
+    return _SAME.get(name, name)
+
+
 @lru_cache(maxsize=4096)
 def rule_for(app: str, name: str) -> Rule | None:
     """The rule for an event of an application; ``None`` when it is known to be of no interest."""
-    app = _SAME.get(app, app)
+    app = application(app)
     key, rest = f"{app}:{name}", f"{app}:*"
     if key in RULES:
         return RULES[key]

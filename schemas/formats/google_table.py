@@ -19,6 +19,7 @@ _DOMAIN = _on("domain", "DOMAIN_NAME", "DOMAIN_ALIAS", "SECONDARY_DOMAIN_NAME")
 _GROUP = _on("group", "GROUP_EMAIL")
 _ALERT = _on("alert", "ALERT_NAME", "ALERT_ID", "RULE_NAME", "RULE_ID")
 _DOC = _on("doc", "doc_id")
+_SHARED = {**_DOC, "note": "data.export (share.public, share.external) where it becomes visible outside the domain"}
 _DEVICE = _on("device", "DEVICE_ID", "RESOURCE_ID", "SERIAL_NUMBER")
 _TOKEN_APP = _on("app", "client_id", "app_name")
 _MEMBER = _on("user", "user_email", "member_id", "USER_EMAIL", "group_email")
@@ -190,13 +191,8 @@ DATA: tuple[Row, ...] = (
     ("data.export", "drive", "download", {**_DOC, "action": "download"}),
     ("data.export", "drive", "export print copy source_copy email_as_attachment sync_item_content", _DOC),
     ("data.query", "drive", "connected_sheets_query sheets_import_range", _DOC),
-    (
-        "api.request",
-        "drive",
-        "change_user_access change_document_visibility change_document_access_scope change_owner change_acl_editors publish_change "
-        "shared_drive_membership_change team_drive_membership_change change_user_access_hierarchy_reconciled",
-        {**_DOC, "note": "data.export (share.public, share.external) where it becomes visible outside the domain"},
-    ),
+    ("api.request", "drive", "change_user_access change_document_visibility change_document_access_scope change_acl_editors", _SHARED),
+    ("api.request", "drive", "change_owner publish_change shared_drive_membership_change team_drive_membership_change", _SHARED),
     ("api.request", "drive", "shared_drive_settings_change team_drive_settings_change", _on("drive", "shared_drive_id", "team_drive_id")),
     ("api.request", "drive", "*", _DOC),
     (
@@ -253,7 +249,7 @@ DEVICES: tuple[Row, ...] = (
     ("authz.decision", "context_aware_access", "ACCESS_DENY_*", _on("app", "CAA_APPLICATION", outcome="failure", reason="forbidden")),
     ("authz.decision", "context_aware_access", "*", _on("app", "CAA_APPLICATION")),
     ("authz.decision", "rules", "*", _on("resource", "resource_id", "resource_name", note="a data protection or alert rule matched")),
-    ("api.request", "access_transparency", "*", {"note": "staff of Google looked at content", "risk": "low"}),
+    ("api.request", "access_transparency", "*", {"note": "staff of Google looked at content"}),
     (
         "api.request",
         "gmail",

@@ -39,6 +39,9 @@ def operation_key(name: str) -> str:
     return " ".join(name.lower().split()).rstrip(".")
 
 
+_NO_ADDRESS = frozenset({"0.0.0.0", "::", "<null>"})  # noqa: S104 - what stands for "none", nothing is bound to it
+
+
 @lru_cache(maxsize=65_536)
 def client_ip(text: str) -> str | None:
     """The address of a client written with or without brackets and port; ``None`` for host names and anything else.
@@ -51,7 +54,7 @@ def client_ip(text: str) -> str | None:
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
-    return canonical_ip(text) if text else None
+    return canonical_ip(text) if text and text not in _NO_ADDRESS else None
 
 
 def account(name: str) -> str:

@@ -1,6 +1,7 @@
 """What the vendor-neutral schemas (OCSF, ECS) have in common: their free words, and checked values for the fields of an event."""
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from schemas.address import canonical_ip
@@ -85,15 +86,19 @@ def reason_of(*texts: Any) -> str | None:
     ('unknown_user', 'no_such_bucket', None)
     """
     for text in texts:
-        if not isinstance(text, str) or not text or text.lower() in _ABSENT:
-            continue
-        head = text[:200]
-        for reason, pattern in _REASONS:
-            if pattern.search(head):
-                return reason
-        if len(head) <= 64 and _CODE.fullmatch(head):
-            return snake(head)
+        if isinstance(text, str) and text and (reason := _reason(text[:200])) is not None:
+            return reason
     return None
+
+
+@lru_cache(maxsize=4096)
+def _reason(text: str) -> str | None:
+    if text.lower() in _ABSENT:
+        return None
+    for reason, pattern in _REASONS:
+        if pattern.search(text):
+            return reason
+    return snake(text) if len(text) <= 64 and _CODE.fullmatch(text) else None
 
 
 def snake(code: str) -> str:
@@ -107,11 +112,13 @@ def auth_words(text: str) -> tuple[str, str] | None:
     >>> auth_words("user.mfa.factor.deactivate"), auth_words("Service Ticket Request"), auth_words("rename")
     (('auth.mfa_change', 'mfa.remove'), ('auth.session', 'session'), None)
     """
-    head = text[:200].replace("_", " ").replace("-", " ")
-    for kind, action, pattern in _AUTH:
-        if pattern.search(head):
-            return kind, action
-    return None
+    return _auth_words(text[:200])
+
+
+@lru_cache(maxsize=4096)
+def _auth_words(text: str) -> tuple[str, str] | None:
+    words = text.replace("_", " ").replace("-", " ")
+    return next(((kind, action) for kind, action, pattern in _AUTH if pattern.search(words)), None)
 
 
 def text_of(*values: Any, chars: int = ID_CHARS) -> str | None:

@@ -147,7 +147,9 @@ def test_nothing_that_is_read_is_written_over(option: str, how: str, log: Path, 
 
 def test_standard_input_is_not_written_over_either(log: Path) -> None:
     with log.open("rb") as file:
-        done = subprocess.run([sys.executable, "-m", "monitor", "replay", "--out", str(log), "-"], stdin=file, capture_output=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor", "replay", "--out", str(log), "-"], stdin=file, capture_output=True, check=False
+        )
     assert done.returncode == 2
     assert log.read_bytes() == logins(30)
 
@@ -169,7 +171,7 @@ def test_two_outputs_are_two_files(exists: bool, log: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("n", [30, 3000])
 def test_a_full_disk_is_said_and_exits_with_3(arguments: Sequence[str], n: int, log: Path) -> None:
     log.write_bytes(logins(n) + b"no event\n" * n)
-    command = [sys.executable, "-m", "monitor", "replay", *arguments, log]
+    command = [sys.executable, "-m", "monitor", "replay", *arguments, str(log)]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=subprocess.DEVNULL if arguments else full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 3

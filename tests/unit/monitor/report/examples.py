@@ -4,7 +4,6 @@ from typing import Any
 
 from monitor.report.summary import Histogram, InputReport, Summary
 from schemas.alert import Alert, Attack, Entity
-from schemas.event import Event
 from schemas.stamps import rfc3339
 
 T0 = 1_772_496_000.0
@@ -65,7 +64,7 @@ def alert(number: int = 1, name: str = "203.0.113.9", **fields: Any) -> Alert:
 def summary(*alerts: Alert, **fields: Any) -> Summary:
     """Three hours of one event a minute with these alerts."""
     histogram = Histogram()
-    histogram.add(Event(kind="auth.login", ts=T0 + 60 * minute) for minute in range(180))
+    histogram.add([T0 + 60 * minute for minute in range(180)], T0, T0 + 60 * 179)
     return Summary(
         **{
             "version": "0.1.0",
