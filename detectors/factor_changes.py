@@ -6,34 +6,38 @@ from typing import Literal
 
 from schemas.event import Event
 
-Change = Literal["add", "remove"]
+Change = Literal["add", "remove", "policy_off"]
 
-REMOVES = frozenset(
-    "remove removed disable disabled deactivate deactivated delete deleted reset revoke revoked suspend suspended unregister unenroll unlink".split()
-)
-ADDS = frozenset(
+_REMOVES = "remove removed disable disabled deactivate deactivated delete deleted reset revoke revoked suspend suspended unregister unenroll unlink"
+_ADDS = (
     "add added enroll enrolled enrol enrolment enable enabled activate activated register registered registration create created unsuspend"
-    " recovery generate link".split()
+    " recovery generate link"
 )
+REMOVES = frozenset(_REMOVES.split())
+ADDS = frozenset(_ADDS.split())
 """New recovery codes are a new way in, so they count as added."""
-_NOT_OF_A_PERSON = frozenset({"policy", "authenticator"})
-"""What a whole organisation may use is no factor of anybody."""
+_OF_ALL = frozenset({"policy", "authenticator"})
+"""What a whole organisation must or may use is no factor of anybody."""
+_NOT_DONE = frozenset({"start", "started", "ticket", "request", "requested", "read", "view", "viewed", "failed"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # a pure function's results
 def change_of(action: str) -> Change | None:
-    """Whether an action of kind ``auth.mfa_change`` takes a factor away or brings one; ``None``: neither. A pure function's results are kept.
+    """Whether an action of kind ``auth.mfa_change`` takes a factor away or brings one, or drops the demand for one; ``None``: none of these.
 
     >>> change_of("mfa.remove"), change_of("iam:DeactivateMFADevice"), change_of("mfa.factor.reset_all"), change_of("User registered security info")
     ('remove', 'remove', 'remove', 'add')
-    >>> change_of("EnableMFADevice"), change_of("mfa.update"), change_of("mfa_policy.disable")
-    ('add', None, None)
+    >>> change_of("EnableMFADevice"), change_of("mfa.update"), change_of("mfa_policy.disable"), change_of("mfa.enroll_start")
+    ('add', None, 'policy_off', None)
     """
     words = {word.lower() for word in _WORD.findall(action[:256])}
-    if words & _NOT_OF_A_PERSON:
+    if words & _NOT_DONE:
         return None
-    if words & REMOVES:
+    removes = bool(words & REMOVES)
+    if words & _OF_ALL:
+        return "policy_off" if removes else None
+    if removes:
         return "remove"
     return "add" if words & ADDS else None
 

@@ -170,8 +170,11 @@ class MfaFatigue(EpisodeDetector[Fatigue, FatigueLimits]):
             finding = self._accept_after(key, state, event, limits)
         elif state.refused or state.sent or state.codes:
             # Only what came from the same place is settled; what did not may be somebody else's.
+            pushes = len(state.sent)
             for window in (state.refused, state.sent, state.codes):
                 window[:] = [entry for entry in window if entry[0] > ts or entry[2] != (ip or "")]
+            if 0 < pushes == len(state.sent) and state.sent[-1][0] <= ts:
+                state.sent.pop()  # told with another address, the last push was answered all the same
         if ip is not None and event.kind == "auth.login" and state.episode is None:
             vouch(state.good, ip, ts, limits.own_memory_s, MOST_OWN)
         return finding
@@ -223,7 +226,8 @@ class MfaFatigue(EpisodeDetector[Fatigue, FatigueLimits]):
         if actor not in state.others.counts or entries is None or actor in state.accepted_actors:
             return None
         after_s = event.ts - entries[-1][0]
-        if not 0 <= after_s <= limits.window_s:
+        at_home = is_known(state.good, actor, event.ts - limits.shared_memory_s, entries[0][0])
+        if at_home or not 0 <= after_s <= limits.window_s:
             return None
         if len(state.accepted_actors) < MOST_OWN:
             state.accepted_actors[actor] = 1
@@ -292,11 +296,11 @@ class MfaFatigue(EpisodeDetector[Fatigue, FatigueLimits]):
             accepted = f" {times(f['accepted'], 'account')} accepted in the end ({f['accepted_actors']})." if f["accepted"] else ""
             return f"{times(f['accounts'], 'account')} refused or ignored pushes asked for from this address in {seen}.{accepted}"
         what = {
-            "refused": f"{times(f['refused'], 'push')} were refused or ignored",
-            "sent": f"{times(f['sent'], 'push')} were sent and none accepted",
-            "codes": f"{times(f['wrong_codes'], 'wrong one-time code')} were tried",
+            "refused": f"{times(f['refused'], 'push request')} refused or ignored",
+            "sent": f"{times(f['sent'], 'push request')} sent and not accepted",
+            "codes": f"{times(f['wrong_codes'], 'wrong one-time code')}",
         }[str(f["rule"])]
-        text = f"{what[0].upper()}{what[1:]} in {seen}, from {times(f['distinct_ips'], 'address')}."
+        text = f"{what} in {seen}, from {times(f['distinct_ips'], 'address')}."
         if f["accepted"]:
             where = f" from {f['accepted_ip']}" if f["accepted_ip"] else ""
             text += f" One was accepted{where} {span(float(f['accepted_after_s']))} after the last."
@@ -305,7 +309,9 @@ class MfaFatigue(EpisodeDetector[Fatigue, FatigueLimits]):
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""
         f = finding.facts
-        noun = {"refused": "refused push", "sent": "unanswered push", "codes": "wrong code", "accounts": "refusing account"}[str(f["rule"])]
+        noun = {"refused": "refusal", "sent": "unanswered push request", "codes": "wrong code", "accounts": "refusing account"}[
+            str(f["rule"])
+        ]
         return f"silent with fewer than {times(f['threshold'], noun)} in {span(float(f['window_s']))}"
 
 

@@ -8,8 +8,12 @@ from detectors.bulk_export import BulkExport
 from detectors.credential_stuffing import CredentialStuffing
 from detectors.failed_login_burst import FailedLoginBurst
 from detectors.impossible_travel import ImpossibleTravel
+from detectors.mfa_change import MfaChange
+from detectors.mfa_fatigue import MfaFatigue
 from detectors.new_geography import NewGeography
+from detectors.password_reset_abuse import PasswordResetAbuse
 from detectors.password_spray import PasswordSpray
+from detectors.session_hijack import SessionHijack
 from detectors.settings import DetectorSettings
 from detectors.slow_brute_force import SlowBruteForce
 from detectors.success_after_failures import SuccessAfterFailures
@@ -24,8 +28,12 @@ DETECTORS: dict[str, DetectorClass] = {
         PasswordSpray,
         CredentialStuffing,
         SuccessAfterFailures,
+        MfaFatigue,
+        MfaChange,
+        PasswordResetAbuse,
         ImpossibleTravel,
         NewGeography,
+        SessionHijack,
         BulkExport,
     )
 }

@@ -41,7 +41,7 @@ def send(settings: Settings, name: str) -> None:
         known = ", ".join(settings.sinks) or "none is configured"
         raise ConfigurationError(f"--send-test: no sink is called so; there are: {known}")
     sink = settings.sinks[name]
-    with JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True) as lines:
+    with JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True, form=sink.format) as lines:
         lines.send([TEST_ALERT])
     Console(highlight=False, markup=False, soft_wrap=True).print(f"a test alert was sent to {name}")
 

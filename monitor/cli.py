@@ -23,6 +23,7 @@ from monitor import __version__
 from monitor.settings import Settings, load
 from monitor.sinks.errors import OutputError
 from schemas.errors import ConfigurationError, InputError
+from schemas.export import EXPORT_NAMES
 from schemas.formats import FORMATS
 from schemas.severity import SEVERITIES
 from schemas.stamps import from_text
@@ -40,6 +41,7 @@ rules = typer.Typer(help="The detection rules themselves.", no_args_is_help=True
 app.add_typer(rules, name="rules")
 
 FormatName = Enum("FormatName", {name: name for name in ("auto", *FORMATS)}, type=str)  # type: ignore[misc]
+OutFormatName = Enum("OutFormatName", {name: name for name in EXPORT_NAMES}, type=str)  # type: ignore[misc]
 SeverityName = Enum("SeverityName", {name: name for name in SEVERITIES}, type=str)  # type: ignore[misc]
 
 ConfigOption = Annotated[
@@ -109,6 +111,9 @@ def replay(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every alert version as a JSON line (- is standard output).")
     ] = None,
+    out_format: Annotated[
+        OutFormatName, typer.Option(help="How --out writes alerts: native, OCSF Detection Findings, or Elastic Common Schema.")
+    ] = OutFormatName.native,  # type: ignore[attr-defined]
     final: Annotated[bool, typer.Option("--final", help="Write only the last version of each alert.")] = False,  # noqa: FBT002
     report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML report.")] = None,
     rejects: Annotated[
@@ -146,7 +151,9 @@ def replay(
     )
     if options.since >= options.until:
         raise ConfigurationError("--since: is not before --until, so no event is left")
-    outputs = replaying.Outputs(config=config, out=out, final=final, report=report, rejects=rejects, deliver=deliver)
+    outputs = replaying.Outputs(
+        config=config, out=out, out_format=out_format.value, final=final, report=report, rejects=rejects, deliver=deliver
+    )
     return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value)
 
 

@@ -13,6 +13,7 @@ from monitor.sources.files import expand
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError, InputError
 from schemas.event import Event
+from schemas.export import export_name
 from schemas.text import printable
 
 SHOWN_CHARS = 400
@@ -65,12 +66,23 @@ def find(alert_id: str, path: Path) -> Alert:
             if alert.id.startswith(alert_id):
                 found[alert.id] = alert
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-        raise InputError(f"{path}: holds something that is no alert; name the file that replay --out wrote, with --alerts") from exc
+        raise InputError(f"{path}: {_other_form(line)}") from exc
     if not found:
         raise ConfigurationError(f"{path}: no alert has an id that begins with {alert_id}")
     if len(found) > 1:
         raise ConfigurationError(f"{path}: {len(found)} alerts have ids that begin with {alert_id}; give more of the id")
     return next(iter(found.values()))
+
+
+def _other_form(line: bytes) -> str:
+    """What is wrong with a line that is no native alert, and what to do."""
+    try:
+        form = export_name(msgspec.json.decode(line))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        form = None
+    if form in {"ocsf", "ecs"}:
+        return f"holds alerts in the form {form}, and only native ones can be explained; replay again without --out-format {form}"
+    return "holds something that is no alert; name the file that replay --out wrote, with --alerts"
 
 
 def _evidence(alert: Alert, files: Sequence[str], settings: Settings, year: int | None) -> dict[str, str]:

@@ -25,6 +25,7 @@ from monitor.sinks.rejects import RejectFile
 from monitor.sources.files import STDIN, Stdin, expand
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError, InputError
+from schemas.export import ExportName
 from schemas.severity import RANK, Severity
 
 PLAIN_EVERY_S = 5.0
@@ -35,6 +36,7 @@ class Outputs(msgspec.Struct, kw_only=True):
     """Where a replay writes to."""
 
     out: Path | None = None
+    out_format: ExportName = "native"
     final: bool = False
     report: Path | None = None
     rejects: Path | None = None
@@ -61,10 +63,10 @@ def replay(  # one step after the other
     console = Console(stderr=True)
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectFile(outputs.rejects))
+        parts = Parts(settings, rejects.keep)  # before an older file of alerts is emptied: a database may be missing
         sinks = [stack.enter_context(sink) for sink in _sinks(settings, outputs)]
         if outputs.report is not None:
             _check_writable(outputs.report)
-        parts = Parts(settings, rejects.keep)
         progress = stack.enter_context(_Progress(console))
         engine = Replay(parts.core, options, pace=None if speed is None else pacer(speed), on_progress=progress.show)
         progress.engine = engine
@@ -143,12 +145,12 @@ def _notes(parts: Parts) -> Iterator[str]:
 def _sinks(settings: Settings, outputs: Outputs) -> list[JsonLines]:
     sinks: list[JsonLines] = []
     if outputs.out is not None:
-        sinks.append(JsonLines(None if outputs.out == Path("-") else outputs.out))
+        sinks.append(JsonLines(None if outputs.out == Path("-") else outputs.out, form=outputs.out_format))
     if outputs.deliver:
         if not settings.sinks:
             raise ConfigurationError("sinks: --deliver was given, but no sink is configured; add one, e.g. sinks: {alerts: {type: stdout}}")
         for name, sink in settings.sinks.items():
-            sinks.append(JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True))
+            sinks.append(JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True, form=sink.format))
     return sinks
 
 

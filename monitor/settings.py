@@ -16,6 +16,7 @@ from monitor.settings_shape import is_secret, spot_of
 from monitor.settings_sources import overlay, read_file, write_yaml
 from schemas.errors import ConfigurationError
 from schemas.event import Network
+from schemas.export import ExportName
 
 MASK = "********"
 """Stands for every secret that is set."""
@@ -34,6 +35,9 @@ def _once(networks: object) -> object:
                 raise ValueError(f"AS{name} is given twice; keep one")
             seen.add(name)
     return networks
+
+
+_FORMAT = "How alerts are written: as watchfloor's own, as OCSF Detection Findings, or as documents of the Elastic Common Schema."
 
 
 class GeographySettings(Strict):
@@ -56,12 +60,14 @@ class FileSink(Strict):
 
     type: Literal["file"] = Field(description="Kind of sink.")
     path: Path = Field(description="File the alerts are added to, one JSON object a line.")
+    format: ExportName = Field(default="native", description=_FORMAT)
 
 
 class StdoutSink(Strict):
     """Alerts as lines of JSON on standard output."""
 
     type: Literal["stdout"] = Field(description="Kind of sink.")
+    format: ExportName = Field(default="native", description=_FORMAT)
 
 
 Sink = Annotated[FileSink | StdoutSink, Field(discriminator="type")]

@@ -233,6 +233,7 @@ class Replay:
         self._count(reader, events)
         self._count(reader, ingest.ahead)
         if self._pace is not None and events:
+            self._pace(events[0].ts)  # the first of a log come several at once: they waited for one another to be believed
             self._pace(events[-1].ts)
         return self._core.take(reader.key, events)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from detectors.base import NEVER, Detector, KeyOf
+from detectors.base import NEVER, Detector, KeyOf, KeyState
 from monitor.pipeline.state import KeyedState
 from schemas.event import Event
 from schemas.finding import Finding
@@ -24,6 +24,9 @@ BY_TIME = attrgetter("ts")
 Exempt = Callable[[Event], frozenset[str]]
 """Names of the detectors that must not see an event (``*``: none may)."""
 OnFailure = Callable[[str, BaseException], None]
+
+_Row = tuple[Callable[[str], KeyState | None], Callable[[str, Any, Event], Finding | None], KeyedState]
+"""Look-up of a young state, the detector's ``on_event``, and the states they belong to: what the hot loop needs, found once."""
 
 _ROTATION = ""  # a heap entry with this key and a negative index changes the generations of detector ~index
 
@@ -51,16 +54,16 @@ class Runner:
         self._timers: list[tuple[float, int, str]] = []
         self._position = -NEVER
         self.states = [KeyedState(i, detector) for i, detector in enumerate(detectors)]
-        self._table: dict[str, list[tuple[KeyOf, list[KeyedState]]]] = {}
+        self._table: dict[str, list[tuple[KeyOf, list[_Row]]]] = {}
         self._build_table()
 
     def _build_table(self) -> None:
-        table: dict[str, dict[KeyOf, list[KeyedState]]] = {}
+        table: dict[str, dict[KeyOf, list[_Row]]] = {}
         for states in self.states:
             detector = states.detector
             if label(detector) not in self.failed:
                 for kind in detector.kinds:
-                    table.setdefault(kind, {}).setdefault(detector.key, []).append(states)
+                    table.setdefault(kind, {}).setdefault(detector.key, []).append((states.young.get, detector.on_event, states))
         self._table = {kind: list(rows.items()) for kind, rows in table.items()}
 
     # -- sources ------------------------------------------------------------------------------------------------------------------
@@ -147,29 +150,33 @@ class Runner:
             return
         timers, exempt, table = self._timers, self._exempt, self._table
         first_found = len(found)
+        next_due = timers[0][0] if timers else NEVER
         for event in events:
             ts = event.ts
-            while timers and timers[0][0] <= ts:
-                self._fire(found)
+            if next_due <= ts:
+                while timers and timers[0][0] <= ts:
+                    self._fire(found)
+                next_due = timers[0][0] if timers else NEVER
                 table = self._table
             skip = exempt(event) if exempt is not None else None
             for key_of, rows in table.get(event.kind, ()):
                 key = key_of(event)
                 if key is None:
                     continue
-                for states in rows:
+                for young, on_event, states in rows:
                     if skip and ("*" in skip or states.detector.name in skip):
                         continue
-                    state = states.young.get(key)
+                    state = young(key)
                     if state is None:
                         if event.outcome in states.passive and key not in states.old:
                             continue
                         state = states.claim(key)
                         if states.rotate_at == NEVER:
                             heapq.heappush(timers, (states.next_rotation(max(ts, self._position)), ~states.index, _ROTATION))
+                            next_due = timers[0][0]
                     due = state.wake_at
                     try:
-                        finding = states.on_event(key, state, event)
+                        finding = on_event(key, state, event)
                     except Exception as error:  # noqa: BLE001 - a bug in one detector must not stop the others
                         self._disable(states, error)
                         table = self._table
@@ -178,6 +185,7 @@ class Runner:
                         found.append(finding)
                     if state.wake_at != due:
                         heapq.heappush(timers, (state.wake_at, states.index, key))
+                        next_due = timers[0][0]
         if late:
             self.late += len(events)
             late_s = self.watermark - events[0].ts
@@ -255,7 +263,8 @@ class Runner:
 
     def _load(self, states: KeyedState, saved: Mapping[str, Any]) -> None:
         load, version = states.detector.load, saved["version"]
-        states.young = {key: load(version, data) for key, data in saved["young"].items()}
+        states.young.clear()
+        states.young.update((key, load(version, data)) for key, data in saved["young"].items())
         states.old = {key: load(version, data) for key, data in saved["old"].items()}
         states.evictions = saved["evictions"]
         states.rotate_at = NEVER if saved["rotate_at"] is None else saved["rotate_at"]

@@ -15,12 +15,11 @@ from detectors.base import NEVER, Detector, KeyState
 class KeyedState:
     """The states of one detector instance. At most ``detector.max_keys`` are held."""
 
-    __slots__ = ("_carried", "_half", "detector", "evictions", "index", "old", "on_event", "passive", "rotate_at", "young")
+    __slots__ = ("_carried", "_half", "detector", "evictions", "index", "old", "passive", "rotate_at", "young")
 
     def __init__(self, index: int, detector: Detector[Any]) -> None:
         self.index = index
         self.detector = detector
-        self.on_event = detector.on_event
         self.passive = detector.passive
         self.young: dict[str, KeyState] = {}
         self.old: dict[str, KeyState] = {}
@@ -66,4 +65,5 @@ class KeyedState:
         if evicting:
             self.evictions += len(self.old) - len(carried)
         carried.update(self.young)
-        self.old, self.young = carried, {}
+        self.old = carried
+        self.young.clear()  # the same dictionary for ever: the runner holds on to its look-up

@@ -12,18 +12,21 @@ from monitor.sinks.errors import failed
 from monitor.sinks.visible import visible
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError
+from schemas.export import EXPORTS, ExportName
 
 _encode = msgspec.json.Encoder().encode
 
 
 class JsonLines:
-    """Writes one alert version per line, whole lines at a time. ``path``: ``None`` is standard output.
+    """Writes one alert version per line, whole lines at a time. ``path``: ``None`` is standard output; ``form``: how alerts are written.
 
     Raises ``ConfigurationError`` when it cannot be opened, ``OutputError`` when it cannot be written any more, and lets
     ``BrokenPipeError`` pass: whoever reads standard output may have seen enough.
     """
 
-    def __init__(self, path: Path | None, setting: str = "--out", *, append: bool = False) -> None:
+    def __init__(self, path: Path | None, setting: str = "--out", *, append: bool = False, form: ExportName = "native") -> None:
+        self._export = EXPORTS[form]
+        self._is_native = form == "native"  # as it is: encoded several times as fast
         self._name = f"{setting}: {'standard output' if path is None else path}"
         self._file: IO[bytes]
         self._is_own = path is not None
@@ -40,7 +43,7 @@ class JsonLines:
 
     def send(self, alerts: Iterable[Alert]) -> None:
         """Write these versions, and do not keep them back: somebody may be reading along."""
-        lines = b"".join(visible(_encode(alert)) + b"\n" for alert in alerts)
+        lines = b"".join(visible(_encode(alert if self._is_native else self._export(alert))) + b"\n" for alert in alerts)
         if not lines:
             return
         try:

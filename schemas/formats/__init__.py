@@ -1,14 +1,23 @@
 """The input formats, by name, and which of them an input is written in."""
 
+from schemas.formats.auth0 import FORMAT as AUTH0
 from schemas.formats.base import Format
 from schemas.formats.cloudtrail import FORMAT as CLOUDTRAIL
 from schemas.formats.ecs import FORMAT as ECS
+from schemas.formats.entra import FORMAT as ENTRA
+from schemas.formats.github import FORMAT as GITHUB
+from schemas.formats.google_workspace import FORMAT as GOOGLE_WORKSPACE
+from schemas.formats.microsoft365 import FORMAT as MICROSOFT365
 from schemas.formats.native import FORMAT as NATIVE
 from schemas.formats.ocsf import FORMAT as OCSF
+from schemas.formats.okta import FORMAT as OKTA
 from schemas.formats.sshd import FORMAT as SSHD
 from schemas.formats.web_access import FORMAT as WEB_ACCESS
 
-FORMATS: dict[str, Format] = {each.name: each for each in (NATIVE, SSHD, WEB_ACCESS, CLOUDTRAIL, OCSF, ECS)}
+FORMATS: dict[str, Format] = {
+    each.name: each
+    for each in (NATIVE, SSHD, WEB_ACCESS, CLOUDTRAIL, OCSF, ECS, ENTRA, MICROSOFT365, OKTA, AUTH0, GOOGLE_WORKSPACE, GITHUB)
+}
 """Every format ``--format`` accepts besides ``auto``."""
 
 SURE_ENOUGH = 0.5

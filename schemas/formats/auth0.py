@@ -58,7 +58,7 @@ class Auth0Parser(RecordsParser[Record]):
     def event(self, record: Record, raw: bytes) -> Event | None:
         """The event of one record; ``None`` for codes of no interest."""
         code = record.type
-        if not code or not (record.log_id or record.own_id or record.client_id is not None or record.connection_id is not None):
+        if not code or not (record.log_id or record.own_id or (record.client_id is not None and (code in RULES or code in IGNORED))):
             raise RejectError("unknown_shape", "expected type, date and log_id")
         ts = moment(record.date, "date")
         rule = rule_for(code)

@@ -69,8 +69,8 @@ _ROWS: tuple[tuple[str, Kind, str, str], ...] = (
     ("* guardian/policies", "auth.mfa_change", "mfa_policy.update", ""),
     ("* guardian/factors", "auth.mfa_change", "mfa_policy.update", ""),
     ("DELETE guardian/enrollments", "auth.mfa_change", "mfa.remove", "enrollment"),
-    ("POST guardian/enrollments", "auth.mfa_change", "mfa.enroll_ticket", ""),
-    ("* risk-assessment", "auth.mfa_change", "risk_assessment.update", ""),
+    ("POST guardian/enrollments", "auth.mfa_change", "mfa.ticket", ""),
+    ("* risk-assessment", "auth.mfa_change", "mfa_policy.update", ""),
     ("POST tickets/password-change", "auth.password_reset", "password.reset_ticket", ""),
     ("POST tickets/email-verification", "account.change", "email.verify_ticket", ""),
     ("* log-streams", "audit.log_change", "log_stream.update", "log_stream"),
@@ -114,7 +114,6 @@ DESCRIPTIONS: dict[str, str] = {
 SWITCHES: dict[str, str] = {
     "attack_protection.update": "attack_protection.disable",
     "mfa_policy.update": "mfa_policy.disable",
-    "risk_assessment.update": "risk_assessment.disable",
     "log_stream.update": "log_stream.disable",
 }
 """Actions that may switch something off, which the body of the call or of the answer says."""

@@ -60,19 +60,24 @@ _ROWS: tuple[Row, ...] = (
     ("auth.session", "token.reuse", "ferrt", {**_FAILED, "reason": "token_reuse", "risk": "high"}),
     ("auth.session", "token.revoke", "srrt refresh_tokens_revoked_by_session session_revoked", _OK),
     ("auth.session", "login.assessment", "pla", {"note": "bot detection's view of a login to come"}),
-    ("auth.mfa_challenge", "mfa.challenge", "gd_send_pn gd_send_sms gd_send_voice gd_send_email gd_send_email_verification ciba_start_succeeded", _SENT),
-    ("auth.mfa_challenge", "mfa.challenge", (
-        "gd_send_pn_failure gd_send_sms_failure gd_send_voice_failure gd_send_email_failure gd_send_email_verification_failure"
-    ), {**_OWN_FAILED, "reason": "not_sent"}),
+    ("auth.mfa_challenge", "mfa.challenge.push", "gd_send_pn ciba_start_succeeded", _SENT),
+    ("auth.mfa_challenge", "mfa.challenge.sms", "gd_send_sms", _SENT),
+    ("auth.mfa_challenge", "mfa.challenge.voice", "gd_send_voice", _SENT),
+    ("auth.mfa_challenge", "mfa.challenge.email", "gd_send_email gd_send_email_verification", _SENT),
     ("auth.mfa_challenge", "mfa.start", "gd_start_auth mfar passkey_challenge_started", {"own": True, "note": "asked for; what was sent is logged apart"}),
     ("auth.mfa_challenge", "mfa.verify", "gd_auth_succeed gd_recovery_succeed gd_auth_email_verification", _OWN),
-    ("auth.mfa_challenge", "mfa.verify", "gd_auth_rejected", {**_OWN_FAILED, "reason": "mfa_denied"}),
-    ("auth.mfa_challenge", "mfa.verify", (
-        "gd_auth_failed gd_recovery_failed gd_auth_fail_email_verification feoobft feotpft fercft gd_webauthn_challenge_failed passkey_challenge_failed"
-    ), {**_OWN_FAILED, "reason": "bad_code"}),
-    ("auth.mfa_challenge", "mfa.verify", "gd_otp_rate_limit_exceed gd_recovery_rate_limit_exceed", {**_OWN_FAILED, "reason": "rate_limited", "risk": "medium"}),
+    ("auth.mfa_challenge", "mfa.verify.push", "gd_auth_rejected", {**_OWN_FAILED, "reason": "mfa_denied"}),
+    ("auth.mfa_challenge", "mfa.verify.code", "gd_auth_failed gd_recovery_failed gd_auth_fail_email_verification feoobft feotpft fercft", {
+        **_OWN_FAILED, "reason": "bad_code",
+    }),
+    ("auth.mfa_challenge", "mfa.verify.webauthn", "gd_webauthn_challenge_failed passkey_challenge_failed", {
+        **_OWN_FAILED, "reason": "verification_failed",
+    }),
+    ("auth.mfa_challenge", "mfa.verify.code", "gd_otp_rate_limit_exceed gd_recovery_rate_limit_exceed", {
+        **_OWN_FAILED, "reason": "rate_limited", "risk": "medium",
+    }),
     ("auth.mfa_change", "mfa.add", "gd_enrollment_complete passkey_register_succeeded", _OWN),
-    ("auth.mfa_change", "mfa.enroll_start", "gd_start_enroll passkey_register_started", {"own": True}),
+    ("auth.mfa_change", "mfa.setup", "gd_start_enroll passkey_register_started", {"own": True}),
     ("auth.mfa_change", "mfa.add", "gd_start_enroll_failed gd_webauthn_enrollment_failed passkey_register_failed too_many_records", _OWN_FAILED),
     ("auth.mfa_change", "mfa.remove", "gd_unenroll", _OWN),
     ("auth.mfa_change", "mfa.update", "gd_update_device_account my_account_authentication_method_succeeded", _OWN),
@@ -125,6 +130,7 @@ _IGNORED = (
     "acls_summary actions_execution_failed acul_sdk_notice admin_update_launch appi coff con custom_domain_verification_failed"
     " custom_domains_verification_failed depnote directory_sync_completed directory_sync_failed directory_sync_started elevated_rate_limit fcph"
     " fcpro flows_execution_completed flows_execution_failed fn forms_submission_failed forms_submission_succeeded fpurh resource_cleanup"
+    " gd_send_pn_failure gd_send_sms_failure gd_send_voice_failure gd_send_email_failure gd_send_email_verification_failure"
     " rich_consents_access_error scph ss_sso_info sys_os_update_end sys_os_update_start sys_update_end sys_update_start w wn wum"
     " appliance_configuration_api_read appliance_configuration_api_status appliance_configuration_api_write"
 )
@@ -139,7 +145,7 @@ def _table() -> Iterator[tuple[str, Rule]]:
 RULES: dict[str, Rule] = dict(_table())
 """By the code in ``type``."""
 IGNORED: frozenset[str] = frozenset(_IGNORED.split())
-"""Known, and not security relevant: warnings, hooks, forms, synchronisation."""
+"""Known, and not security relevant: warnings, hooks, forms, synchronisation, and what could not be delivered: that a push was not sent is no refusal."""
 
 
 def rule_for(code: str) -> Rule | None:

@@ -11,6 +11,7 @@ _GROUPS = "event|user|source|client|http|url|user_agent|group|file|device|winlog
 _DOTTED = re.compile(rf'"(?:{_GROUPS})\.[a-z@]'.encode())
 """May also be found inside text; then only time is lost."""
 _MAX_LEVELS = 8
+_WRAPPERS = ("_source", "hits", "index", "create")
 
 
 class Record(msgspec.Struct):
@@ -63,6 +64,8 @@ def decode(data: bytes) -> Record:
         record = _decode_document(bytes(record.document))
         record.id = own_id
         return record
+    if bytes(record.hits).startswith(b"{"):
+        return record
     return _unfolded(data) if _DOTTED.search(data) else record
 
 
@@ -71,7 +74,10 @@ def _decode_document(data: bytes) -> Record:
 
 
 def _unfolded(data: bytes) -> Record:
-    return msgspec.convert(unfold(_decode_any(data)), Record)
+    fields = unfold(_decode_any(data))
+    for name in _WRAPPERS:
+        fields.pop(name, None)
+    return msgspec.convert(fields, Record)
 
 
 def unfold(fields: dict[str, Any], levels: int = _MAX_LEVELS) -> dict[str, Any]:

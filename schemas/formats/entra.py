@@ -26,17 +26,26 @@ from schemas.formats.entra_azure_kinds import (
     VAULT_RULES,
 )
 from schemas.formats.entra_kinds import AUDIT_IGNORED, AUDIT_PREFIXES, AUDIT_RULES
-from schemas.formats.entra_record import Record, folded, name_in
+from schemas.formats.entra_record import Record, Row, folded, name_in
 from schemas.formats.entra_requests import decode_call, set_cluster_request, set_graph_call
 from schemas.formats.entra_sign_in import CATEGORIES, decode_sign_in, set_detection, set_sign_in
 from schemas.formats.json_records import BOM, NULL, Inner, RecordsParser, as_dict, moment, part
 from schemas.formats.microsoft import CODES, client_ip, operation_key
 
 _RECORD = msgspec.json.Decoder(Record)
+_ROW = msgspec.json.Decoder(Row)
 _AUDITS = frozenset({"auditlogs"})
-_DETECTIONS = {"userriskevents": False, "serviceprincipalriskevents": False, "riskyusers": True, "riskyserviceprincipals": True}
-_DETECTION_TABLES = {"aaduserriskevents": False, "aadserviceprincipalriskevents": False, "aadriskyusers": True, "aadriskyserviceprincipals": True}
-_DETECTIONS |= _DETECTION_TABLES
+_DETECTIONS = {
+    f"{table}{name}": of_account
+    for table in ("", "aad")  # of an envelope, of a Log Analytics row
+    for name, of_account in (
+        ("userriskevents", False),
+        ("serviceprincipalriskevents", False),
+        ("riskyusers", True),
+        ("riskyserviceprincipals", True),
+    )
+}
+"""Categories of what was found, in lower case, and whether it is a judgement of a whole account."""
 _CLUSTER = frozenset({"kube-audit", "kube-audit-admin"})
 IGNORED_CATEGORIES = ACTIVITY_IGNORED | {
     "provisioninglogs", "networkaccesstrafficlogs", "remotenetworkhealthlogs", "allmetrics", "kube-apiserver", "kube-scheduler",
@@ -53,9 +62,10 @@ class EntraParser(RecordsParser[Record]):
     def decode(self, data: bytes) -> Record:
         """One record; field names may be written in any case."""
         record = _RECORD.decode(data)
-        if _says_nothing(record) and (again := folded(data)) is not None:
-            record = _RECORD.decode(again)
-            record.properties = record.properties if record.properties is not NULL else msgspec.Raw(again)
+        if (_says_nothing(record) or _is_half_read(record)) and (again := folded(data)) is not None:
+            row = _ROW.decode(again)
+            row.whole = again
+            return row
         return record
 
     def inner(self, record: Record) -> Inner | None:
@@ -66,7 +76,7 @@ class EntraParser(RecordsParser[Record]):
 
     def event(self, record: Record, raw: bytes) -> Event | None:
         """One sign-in, audit entry, risk or request."""
-        category = (name_in(record.category) or record.category_value or record.table or "").lower()
+        category = _category(record)
         if category in IGNORED_CATEGORIES:
             return None
         body = _body(record, raw)
@@ -95,11 +105,24 @@ def _says_nothing(record: Record) -> bool:
     )
 
 
+def _is_half_read(record: Record) -> bool:
+    """Whether some pipeline lowered the names of all fields but those that had no capital."""
+    return record.category is not NULL and record.operation_name is NULL and record.activity_display_name is None
+
+
+def _category(record: Record) -> str:
+    """The category of an envelope, in lower case; the table of a row, which says more than its category."""
+    table = (record.table or "").lower()
+    if table in CATEGORIES or table in _AUDITS or table in _DETECTIONS:
+        return table
+    return (name_in(record.category) or record.category_value or table).lower()
+
+
 def _body(record: Record, raw: bytes) -> bytes | msgspec.Raw:
     """The part that holds the entry itself: the properties, where there are any."""
     if record.properties is NULL:
-        return raw
-    if memoryview(record.properties)[:1] == b'"':
+        return record.whole if isinstance(record, Row) else raw
+    if bytes(memoryview(record.properties)[:1]) == b'"':
         text = msgspec.json.decode(record.properties)
         return text.encode("utf-8", "replace") if isinstance(text, str) else raw
     return record.properties
@@ -157,7 +180,7 @@ def _sign_in(_: EntraParser, event: Event, record: Record, body: bytes | msgspec
     event.id = (entry.id or "")[:256]
     location = part(record.location) if record.location is not NULL else None
     event.country = country_code(location) if isinstance(location, str) else None
-    set_sign_in(event, entry, (name_in(record.category) or record.table or "").lower(), record.result_type)
+    set_sign_in(event, entry, _category(record), record.result_type)
     return event
 
 
@@ -174,8 +197,7 @@ def _audit(_: EntraParser, event: Event, record: Record, body: bytes | msgspec.R
 
 def _detection(_: EntraParser, event: Event, record: Record, body: bytes | msgspec.Raw) -> Event:
     entry = decode_sign_in(body)
-    category = (name_in(record.category) or record.table or "").lower()
-    of_account = _DETECTIONS.get(category, entry.detected_date_time is None)
+    of_account = _DETECTIONS.get(_category(record), entry.detected_date_time is None)
     times = (("activityDateTime", entry.activity_date_time), ("detectedDateTime", entry.detected_date_time))
     updated = (("riskLastUpdatedDateTime", entry.risk_last_updated_date_time), ("time", record.time))
     event.ts = _when(*updated, *times) if of_account else _when(*times, *updated)
@@ -245,7 +267,10 @@ class Entra:
     name = "entra"
     title = "Microsoft Entra ID sign-in, audit and risk logs (Graph, Azure Monitor, Log Analytics), and Azure's activity log"
     rules: Sequence[tuple[str, str, str]] = (
-        *((f"sign-in result {code}", "auth.mfa_challenge" if each.mfa else "auth.login", each.reason or each.outcome) for code, each in CODES.items()),
+        *(
+            (f"sign-in result {code}", "auth.mfa_challenge" if each.mfa else "auth.login", each.reason or each.outcome)
+            for code, each in CODES.items()
+        ),
         *((name, rule.kind, rule.action) for name, rule in AUDIT_RULES.items()),
         *((f"{name}…", rule.kind, rule.action) for name, rule in AUDIT_PREFIXES if rule is not None),
         *((name, rule.kind, rule.action) for name, rule in ACTIVITY_RULES.items()),

@@ -15,7 +15,15 @@ TEXT_CHARS = 256
 AGENT_CHARS = 512
 TARGET_CHARS = 512
 _DECODER = msgspec.json.Decoder(Audit)
-_TYPES = {"user": "user", "group": "group", "application": "app", "serviceprincipal": "app", "role": "role", "policy": "policy", "device": "device"}
+_TYPES = {
+    "user": "user",
+    "group": "group",
+    "application": "app",
+    "serviceprincipal": "app",
+    "role": "role",
+    "policy": "policy",
+    "device": "device",
+}
 _DENIED = ("authorization", "insufficient", "not authorized", "access denied", "forbidden", "unauthorized")
 _ADDRESSES = frozenset({"ipaddr", "ip address", "ipaddress", "clientip"})
 _UPDATE_USER = operation_key("Update user")

@@ -51,7 +51,7 @@ def set_storage(event: Event, record: Record, operation: str) -> Event:
     _apply(event, rule, operation)
     event.status = _http(record.status_code, properties.get("statusCode"))
     answer = str(properties.get("metricResponseType") or "")
-    succeeded = answer.lower().endswith("success") if answer else event.status < 400  # noqa: PLR2004 - HTTP
+    succeeded = answer.lower().endswith("success") if answer else event.status < 400
     event.outcome = "success" if succeeded else "failure"
     _set_requester(event, identity)
     event.user_agent = as_text(properties.get("userAgentHeader"), AGENT_CHARS)
@@ -76,7 +76,7 @@ def set_vault(event: Event, record: Record, operation: str) -> Event:
     rule = VAULT_RULES.get(operation_key(operation)) or Rule("api.request")
     _apply(event, rule, operation)
     event.status = _http(properties.get("httpStatusCode"), record.result_signature)
-    event.outcome = "success" if event.status < 400 else "failure"  # noqa: PLR2004 - HTTP
+    event.outcome = "success" if event.status < 400 else "failure"
     _set_caller(event, record)
     event.user_agent = as_text(properties.get("clientInfo"), AGENT_CHARS)
     name = as_text(properties.get("id"), TARGET_CHARS) or record.resource_id
@@ -109,9 +109,9 @@ def _status(record: Record) -> str:
 def _http(*candidates: Any) -> int:
     """The first candidate that is an HTTP status; 0 when none is."""
     for value in candidates:
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:  # noqa: PLR2004 - digits of a status
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
             return int(value)
-        if isinstance(value, (int, float)) and 100 <= value <= 599:  # noqa: PLR2004 - HTTP
+        if isinstance(value, (int, float)) and 100 <= value <= 599:
             return int(value)
     return 0
 

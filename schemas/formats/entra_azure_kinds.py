@@ -93,7 +93,11 @@ ACTIVITY_IGNORED = frozenset({"servicehealth", "resourcehealth", "autoscale", "a
 UNFINISHED = frozenset({"start", "started", "accept", "accepted", "inprogress", "in progress", "running"})
 """What the activity log says of an operation that goes on; its end is logged again and is the one that counts."""
 
-_READ, _WRITE, _DELETE = Rule("data.export", "object.read", "object", read=True), Rule("api.request", "object.write", "object"), "object.delete"
+_READ, _WRITE, _DELETE = (
+    Rule("data.export", "object.read", "object", read=True),
+    Rule("api.request", "object.write", "object"),
+    "object.delete",
+)
 
 STORAGE_RULES: dict[str, Rule] = table(
     (

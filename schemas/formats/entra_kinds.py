@@ -16,9 +16,15 @@ def _account(action: str) -> Rule:
 
 _MFA_ADD, _MFA_REMOVE = Rule("auth.mfa_change", "mfa.add", "user"), Rule("auth.mfa_change", "mfa.remove", "user")
 _MFA_UPDATE, _MFA_POLICY = Rule("auth.mfa_change", "mfa.update", "user"), _admin("mfa.policy", "policy")
-_CREDENTIAL_ADD, _CREDENTIAL_REMOVE = Rule("credential.change", "credential.add", "app"), Rule("credential.change", "credential.remove", "app")
+_CREDENTIAL_ADD, _CREDENTIAL_REMOVE = (
+    Rule("credential.change", "credential.add", "app"),
+    Rule("credential.change", "credential.remove", "app"),
+)
 _GRANT, _REVOKE, _ELIGIBLE = _admin("role.grant"), _admin("role.revoke"), _admin("role.eligible")
-_RESET, _RESET_STEP = Rule("auth.password_reset", "password.reset", "user"), Rule("auth.password_reset", "password.reset_step", "user", "challenge")
+_RESET, _RESET_STEP = (
+    Rule("auth.password_reset", "password.reset", "user"),
+    Rule("auth.password_reset", "password.reset_step", "user", "challenge"),
+)
 _SECRET_READ = Rule("data.export", "secret.read", read=True)
 _LISTS_READ = Rule("data.export", "directory.download", read=True)
 

@@ -56,6 +56,13 @@ class Record(msgspec.Struct, rename="camel"):
     """A page of Microsoft Graph."""
 
 
+class Row(Record, rename="camel"):
+    """A record whose field names were in another case: a row of Log Analytics, where the entry's own fields stand beside the envelope's."""
+
+    whole: bytes = _field(name=" whole", default=b"")  # no field of any log is called so
+    """All of it, in the usual spelling; set after decoding."""
+
+
 class Status(msgspec.Struct, rename="camel", gc=False):
     """How a sign-in ended."""
 

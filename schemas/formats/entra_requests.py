@@ -18,7 +18,7 @@ _BYTES_LIMIT = 2**63
 _DECODER = msgspec.json.Decoder(GraphCall)
 _ID = re.compile(r"(?<=/)(?:[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|[^/]*@[^/]*|[0-9]+)(?=/|$)|(?<=\()'[^']*'(?=\))")
 _READS = frozenset({"get", "list", "watch"})
-_ROLE_PARTS = frozenset({"roles", "clusterroles", "rolebindings", "clusterrolebindings"})
+_INSIDE = frozenset({"exec", "attach", "portforward", "proxy", "ephemeralcontainers"})
 
 
 def decode_call(raw: bytes | msgspec.Raw) -> GraphCall:
@@ -39,8 +39,8 @@ def set_graph_call(event: Event, call: GraphCall) -> None:
         event.route = _ID.sub("{id}", event.path)
     status = call.response_status_code
     if isinstance(status, str):
-        status = float(status) if status.isascii() and status.isdigit() and len(status) == 3 else 0  # noqa: PLR2004 - digits of a status
-    event.status = int(status) if status is not None and 100 <= status <= 599 else 0  # noqa: PLR2004 - HTTP
+        status = float(status) if status.isascii() and status.isdigit() and len(status) == 3 else 0
+    event.status = int(status) if status is not None and 100 <= status <= 599 else 0
     _judge(event)
     if call.response_size_bytes is not None and 0 <= call.response_size_bytes < _BYTES_LIMIT:
         event.bytes = int(call.response_size_bytes)
@@ -55,7 +55,7 @@ def set_graph_call(event: Event, call: GraphCall) -> None:
 
 def _judge(event: Event) -> None:
     if event.status:
-        event.outcome = "success" if event.status < 400 else "failure"  # noqa: PLR2004 - HTTP
+        event.outcome = "success" if event.status < 400 else "failure"
     if event.status in {401, 403}:
         event.kind, event.reason = "authz.decision", "forbidden"
 
@@ -71,7 +71,7 @@ def set_cluster_request(event: Event, log: dict[str, Any]) -> bool:
     event.action = f"{verb}.{resource}{'/' + part if part else ''}"
     event.route = event.action
     code = as_dict(log.get("responseStatus")).get("code")
-    event.status = int(code) if isinstance(code, (int, float)) and 100 <= code <= 599 else 0  # noqa: PLR2004 - HTTP
+    event.status = int(code) if isinstance(code, (int, float)) and 100 <= code <= 599 else 0
     event.kind = _cluster_kind(verb, resource, part)
     _judge(event)
     if as_dict(log.get("annotations")).get("authorization.k8s.io/decision") == "forbid":
@@ -95,6 +95,6 @@ def _cluster_kind(verb: str, resource: str, part: str | None) -> str:
         return "data.export"
     if resource == "certificatesigningrequests" or part == "token":
         return "credential.change" if verb not in _READS else "api.request"
-    if part in {"exec", "attach", "portforward", "proxy", "ephemeralcontainers"} or resource in _ROLE_PARTS - {"none"} and verb not in _READS:
+    if part in _INSIDE:  # into a running container, whatever the verb
         return "admin.action"
     return "api.request" if verb in _READS else "admin.action"

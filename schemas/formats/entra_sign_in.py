@@ -136,7 +136,7 @@ def _number(value: Any) -> int | None:
         return None
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < _ASN_LIMIT else None
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:  # noqa: PLR2004 - digits of a code
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 10:
         return int(value)
     return value if isinstance(value, int) else None
 

@@ -12,7 +12,7 @@ import msgspec
 from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats.base import Context
-from schemas.formats.github_kinds import FALLBACK, IGNORED, OWNER_MADE, PUBLISHED, RULES, Rule, rule_for
+from schemas.formats.github_kinds import BY_WORDS, FALLBACK, IGNORED, OWNER_MADE, PUBLISHED, RULES, Rule, rule_for
 from schemas.formats.github_record import Record, set_actor, set_place, target_of
 from schemas.formats.json_records import BOM, Inner, RecordsParser, as_text, moment
 
@@ -67,17 +67,22 @@ class GitHubParser(RecordsParser[Record]):
             action=rule.action or action,
             reason=rule.reason,
             risk=rule.risk,
-            target=target_of(record, rule.target),
             route=action,
             records=1 if rule.kind == "data.export" else 0,
         )
         set_actor(event, record)
         set_place(event, record)
-        if event.target is None and rule.target == "user" and event.actor:
-            event.target = f"user:{event.actor}"
+        event.target = _own_target(event, rule, record) or target_of(record, rule.target)
         if action == "api.request":
             _request(event, record)
         return event
+
+
+def _own_target(event: Event, rule: Rule, record: Record) -> str | None:
+    """The actor, of changes to one's own account and credentials: their entries name no user."""
+    if rule.target != "user" or rule.kind == "admin.action" or event.actor is None or record.text("user") is not None:
+        return None
+    return f"user:{event.actor}"
 
 
 def _inner_id(record: Record) -> str | None:
@@ -131,17 +136,13 @@ class GitHub:
 
     name = "github"
     title = "GitHub audit log: REST and exports, streaming, Enterprise Server syslog"
-    fallback = FALLBACK
-
-    @property
-    def rules(self) -> Sequence[tuple[str, str, str]]:
-        """Every rule, for the docs: action, kind, note."""
-        return [(name, rule.kind, rule.note) for name, rule in RULES.items()]
-
-    @property
-    def ignored(self) -> Sequence[tuple[str, str, str]]:
-        """What makes no event, for the docs: action, an empty kind, note."""
-        return [(name, "", "") for name in sorted(IGNORED)]
+    rules: Sequence[tuple[str, str, str]] = (
+        *((name, rule.kind, rule.note or rule.action) for name, rule in RULES.items()),
+        *((f"({each.action})", each.kind, each.note) for each in (PUBLISHED, OWNER_MADE, *BY_WORDS)),
+        ("(any other)", FALLBACK.kind, FALLBACK.note),
+    )
+    """The whole mapping, for the docs: action or what happens, kind, note."""
+    ignored: Sequence[tuple[str, str, str]] = tuple((name, "", "not security relevant") for name in sorted(IGNORED))
 
     def recognise(self, sample: bytes) -> float:
         """By dotted actions beside fields only GitHub writes."""
@@ -160,4 +161,3 @@ class GitHub:
 
 
 FORMAT = GitHub()
-"""Attributes ``rules`` and ``ignored`` list the whole mapping."""

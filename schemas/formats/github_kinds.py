@@ -41,7 +41,9 @@ OWNER_MADE = Rule("admin.action", "role.grant", "user", note="a membership whose
 _READING = Rule("api.request", note="operation_type access without a rule of its own")
 _EXPORT = Rule("data.export", "export", note="an action without a rule whose name says export or download")
 _WATCH_STOPPED = Rule("audit.log_change", "scanning.disable", note="a scanner that finds leaked secrets or weak code was switched off")
-_SECRET_CHANGED = Rule("credential.change", note="a secret of Actions, Codespaces or Dependabot")
+_SECRET_CHANGED = Rule("credential.change", "secret.change", "repo", note="a secret of Actions, Codespaces or Dependabot")
+BY_WORDS = (_WATCH_STOPPED, _SECRET_CHANGED, _EXPORT)
+"""Rules found by words of the name, after exact names and before whole categories."""
 _SCANNERS = ("secret_scanning", "dependabot", "advanced_security", "code_scanning", "codeql", "dependency_graph", "vulnerability_alerts")
 
 

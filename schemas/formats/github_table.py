@@ -17,17 +17,23 @@ AUTH: tuple[Row, ...] = (
         "user.two_factor_requested user.device_verification_requested",
         {"action": "mfa.challenge", "outcome": "challenge"},
     ),
-    ("auth.mfa_challenge", "user.two_factor_challenge_success user.device_verification_success", {"action": "mfa.challenge"}),
+    ("auth.mfa_challenge", "user.two_factor_challenge_success", {"action": "mfa.verify"}),
+    ("auth.mfa_challenge", "user.device_verification_success", {"action": "mfa.verify.email_code"}),
     (
         "auth.mfa_challenge",
-        "user.two_factor_challenge_failure user.device_verification_failure",
-        {"action": "mfa.challenge", "outcome": "failure", "reason": "mfa_denied"},
+        "user.two_factor_challenge_failure",
+        {"action": "mfa.verify", "outcome": "failure", "reason": "mfa_bad_code", "note": "GitHub does not say of which factor"},
     ),
-    ("auth.mfa_challenge", "user.two_factor_recover", {"action": "mfa.recovery_code"}),
+    (
+        "auth.mfa_challenge",
+        "user.device_verification_failure",
+        {"action": "mfa.verify.email_code", "outcome": "failure", "reason": "mfa_bad_code"},
+    ),
+    ("auth.mfa_challenge", "user.two_factor_recover", {"action": "mfa.verify.recovery_code"}),
     (
         "auth.mfa_challenge",
         "two_factor_authentication.sign_in_fallback_sms two_factor_authentication.password_reset_fallback_sms",
-        {"action": "mfa.challenge", "outcome": "challenge"},
+        {"action": "mfa.challenge.sms", "outcome": "challenge"},
     ),
     (
         "auth.session",

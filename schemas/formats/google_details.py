@@ -16,6 +16,18 @@ _FAILURES = {
     "failure_app_not_configured_for_user": "forbidden",
     "failure_app_not_enabled_for_user": "forbidden",
 }
+_METHODS = {
+    "google_prompt": "push",
+    "google_authenticator": "totp",
+    "offline_otp": "totp",
+    "security_key_otp": "totp",
+    "rescue_code": "backup_code",
+    "idv_any_phone": "sms",
+    "idv_preregistered_phone": "sms",
+    "security_key": "webauthn",
+}
+"""Google's challenges in common words; the others keep their own."""
+_FIRST_FACTORS = frozenset({"password", "none"})
 _PUBLIC = frozenset({"public_on_the_web", "people_with_link"})
 _ANYONE = frozenset({"__public_principal__@public.calendar.google.com", "default"})
 _LOG_SETTING = re.compile(r"\baudit|\blogs?\b|\blogging|bigquery|data sharing|cloud_data_sharing", re.IGNORECASE)
@@ -58,14 +70,26 @@ def _failure(event: Event, params: Params) -> bool:
 
 
 def _challenge(event: Event, params: Params) -> bool:
-    status = (first(params, "login_challenge_status") or "").lower()
+    method, status = _method(params), (first(params, "login_challenge_status") or "").lower()
+    event.action = f"mfa.{'verify' if status else 'challenge'}{'.' if method else ''}{_METHODS.get(method, method)}"
     if "pass" in status:
         event.outcome = "success"
+    elif "timeout" in status or "timed" in status:
+        event.outcome, event.reason = "failure", "mfa_timeout"
     elif status:
-        event.outcome, event.reason = "failure", "mfa_denied"
-    if status and ("timeout" in status or "timed" in status):
-        event.reason = "mfa_timeout"
+        tapped = method == "google_prompt" or not (method or "incorrect" in status)
+        event.outcome, event.reason = "failure", "mfa_denied" if tapped else "mfa_bad_code"
+    if method in _FIRST_FACTORS:
+        event.kind, event.action = "auth.session", "login.step"
+        event.reason = "bad_password" if event.outcome == "failure" else None
     return True
+
+
+def _method(params: Params) -> str:
+    """The challenge that was set; beside a password, the other one. Empty when the event does not say."""
+    methods = params.get("login_challenge_method")
+    named = [each[:64] for each in (methods if isinstance(methods, list) else [methods]) if isinstance(each, str) and each]
+    return next((each for each in reversed(named) if each not in _FIRST_FACTORS), named[0] if named else "")
 
 
 def _sharing(event: Event, params: Params) -> bool:

@@ -39,7 +39,7 @@ IGNORED: frozenset[str] = frozenset(IGNORED_NAMES.split())
 """Known, and not security relevant. Written like the keys of ``RULES``, looked up after its exact names and before ``application:*``."""
 
 FALLBACK = Rule("api.request", note="an event in no table")
-_EXPORT = Rule("data.export", "export", note="an event in no table whose name says export, download or takeout")
+BY_WORDS = Rule("data.export", "export", note="an event in no table whose name says export, download or takeout")
 _SAME = {"user_accounts": "login", "drive_and_docs": "drive", "groups_enterprise_settings": "groups_enterprise"}
 _OPEN_RULES = tuple(name for name in RULES if "*" in name and not name.endswith(":*"))
 _OPEN_IGNORED = tuple(name for name in IGNORED if "*" in name and not name.endswith(":*"))
@@ -66,4 +66,4 @@ def rule_for(app: str, name: str) -> Rule | None:
         return RULES[rest]
     if rest in IGNORED:
         return None
-    return _EXPORT if any(word in name.lower() for word in ("export", "download", "takeout")) else FALLBACK
+    return BY_WORDS if any(word in name.lower() for word in ("export", "download", "takeout")) else FALLBACK

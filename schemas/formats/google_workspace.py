@@ -16,7 +16,7 @@ from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats.base import Context
 from schemas.formats.google_details import first, refine
-from schemas.formats.google_kinds import FALLBACK, IGNORED, RULES, Rule, application, rule_for
+from schemas.formats.google_kinds import BY_WORDS, FALLBACK, IGNORED, RULES, Rule, application, rule_for
 from schemas.formats.google_record import Activity, Part, Record, activity_of, parameters_of
 from schemas.formats.json_records import BOM, Inner, RecordsParser, as_text, moment
 
@@ -26,6 +26,8 @@ AGENT_CHARS = 512
 _DECODER = msgspec.json.Decoder(Record)
 _ACTOR_PARAMS = ("affected_email_address", "USER_EMAIL", "DEVICE_USER")
 """Who it is about where no actor is named: warnings about an account, events of a device."""
+_OWN = frozenset({"auth.mfa_change", "auth.password_change", "account.change"})
+"""Kinds whose target is the actor where the event has no parameter for it."""
 _SERVICE_DOMAIN = ".gserviceaccount.com"
 
 _KIND = re.compile(rb'"kind"\s*:\s*"(?:admin#reports#activit|reports#activit)|GSuite\.ActivityEvent')
@@ -83,6 +85,8 @@ class GoogleWorkspaceParser(RecordsParser[Record]):
         _set_network(event, activity.network)
         if rule.target and (target := first(params, *rule.params)):
             event.target = f"{rule.target}:{target}"[:TARGET_CHARS]
+        elif not rule.target and event.kind in _OWN and event.actor:
+            event.target = f"user:{event.actor}"
         return event if refine(event, application(activity.app), name, params) else None
 
 
@@ -132,17 +136,12 @@ class GoogleWorkspace:
 
     name = "google_workspace"
     title = "Google Workspace activities: Reports API, flattened events, BigQuery export, Cloud Logging"
-    fallback = FALLBACK
-
-    @property
-    def rules(self) -> Sequence[tuple[str, str, str]]:
-        """Every rule, for the docs: event, kind, note."""
-        return [(name, rule.kind, rule.note) for name, rule in RULES.items()]
-
-    @property
-    def ignored(self) -> Sequence[tuple[str, str, str]]:
-        """What makes no event, for the docs: event, an empty kind, note."""
-        return [(name, "", "") for name in sorted(IGNORED)]
+    rules: Sequence[tuple[str, str, str]] = (
+        *((name, rule.kind, rule.note or rule.action) for name, rule in RULES.items()),
+        *((f"({each.action or 'any other'})", each.kind, each.note) for each in (BY_WORDS, FALLBACK)),
+    )
+    """The whole mapping, for the docs: event or what happens, kind, note."""
+    ignored: Sequence[tuple[str, str, str]] = tuple((name, "", "not security relevant") for name in sorted(IGNORED))
 
     def recognise(self, sample: bytes) -> float:
         """By the name of the resource, or fields only this log has."""
@@ -162,4 +161,3 @@ class GoogleWorkspace:
 
 
 FORMAT = GoogleWorkspace()
-"""Attributes ``rules`` and ``ignored`` list the whole mapping."""

@@ -97,7 +97,10 @@ def moment(value: Any, field: str) -> float:
     if isinstance(value, str):
         return from_text(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return from_number(value)
+        try:
+            return from_number(value)
+        except OverflowError:  # JSON knows integers no float holds
+            raise RejectError("time_out_of_range", f"{field}: expected a moment between 1990 and 2099") from None
     raise RejectError("bad_time", f"{field}: expected RFC 3339 or a number")
 
 

@@ -31,12 +31,12 @@ def table(rows: Iterable[tuple[Rule, str]]) -> dict[str, Rule]:
 
 @lru_cache(maxsize=4096)
 def operation_key(name: str) -> str:
-    """The name under which an operation stands in a table: spelling varies in case, spaces and a full stop at the end.
+    """The name under which an operation stands in a table: spelling varies in case, spaces, dashes and a full stop at the end.
 
     >>> operation_key("Add member to role."), operation_key("Add  Member to Role")
     ('add member to role', 'add member to role')
     """
-    return " ".join(name.lower().split()).rstrip(".")
+    return " ".join(name.lower().replace("–", "-").split()).rstrip(".")
 
 
 _NO_ADDRESS = frozenset({"0.0.0.0", "::", "<null>"})  # noqa: S104 - what stands for "none", nothing is bound to it

@@ -20,7 +20,7 @@ _ABSENT = frozenset({"-", "null", "none", "n/a", "unknown", "null sid", "s-1-0-0
 _REASONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (reason, re.compile(pattern, re.IGNORECASE))
     for reason, pattern in (
-        ("bad_password", r"unknown user ?name or bad password|0xc000006[ad]\b"),  # does not say which of the two it was
+        ("bad_password", r"user.?(?:name)?.{0,4}(?:or|and|/).{0,12}password|0xc000006[ad]\b"),  # does not say which of the two it was
         ("mfa_timeout", r"(?:mfa|factor|challenge|push|otp).{0,40}(?:time.?out|timed.out|expired)"),
         ("mfa_denied", r"(?:mfa|factor|push|otp|verification code|two.step).{0,60}(?:den|reject|fail|invalid|wrong|incorrect|fraud)"),
         ("mfa_denied", r"(?:invalid|wrong|incorrect|failed|denied).{0,30}(?:mfa|otp|passcode|verification code|factor)"),
@@ -28,7 +28,7 @@ _REASONS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("disabled", r"disabled|suspended|deactivated|inactive|0xc0000072"),
         ("password_expired", r"password.{0,20}(?:expired|must.change)|expired.{0,10}password|0xc0000071|0xc0000224"),
         ("unknown_user", r"(?:user|account|identity|principal).{0,30}(?:not.{0,5}exist|not.?found|unknown|unrecogni[sz]ed)"),
-        ("unknown_user", r"(?:unknown|invalid|no.such|nonexistent|non.existent).{0,5}(?:user|account|login)|0xc0000064"),
+        ("unknown_user", r"(?:unknown|invalid|no.such|non.?existent|misspelled.or.bad).{0,5}(?:user|account|login)|0xc0000064"),
         ("rate_limited", r"too.?many|rate.?limit|throttl"),
         ("bad_password", r"(?:invalid|bad|wrong|incorrect|failed).{0,5}(?:password|credential|user.?name|login)|authentication.fail"),
         ("bad_password", r"password.{0,20}(?:mismatch|invalid|incorrect|wrong|fail)|credentials?.{0,10}(?:invalid|incorrect|wrong)"),

@@ -182,7 +182,7 @@ def _set_who(event: Event, record: Record, class_uid: int) -> None:
         subject = as_dict(record.users[0])
     if class_uid in _IAM:
         event.actor = _name(doer)
-        if (target := _name(subject)) is not None:
+        if class_uid != 3004 and (target := _name(subject)) is not None:
             event.target = f"user:{target}"[:TARGET_CHARS]
     else:
         if class_uid in {3002, 3003} or not doer:
@@ -298,7 +298,10 @@ def _target(record: Record) -> str | None:
     for kind, item in [*named, *zip(kinds, single, strict=True)]:
         fields = as_dict(item)
         if kind == "entity" and not fields.get("name"):
-            fields = next((inner for name in ("user", "group", "policy", "device", "org") if (inner := as_dict(fields.get(name)))), fields)
+            for part in ("user", "group", "policy", "device", "org"):
+                if inner := as_dict(fields.get(part)):
+                    kind, fields = part, inner
+                    break
         if (name := text_of(fields.get("uid") if kind == "resource" else None, fields.get("name"), fields.get("uid"))) is None:
             continue
         type_ = as_text(fields.get("type")) if kind in {"resource", "entity"} else None

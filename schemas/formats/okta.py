@@ -13,7 +13,7 @@ from schemas.formats.base import Context
 from schemas.formats.countries import country_code
 from schemas.formats.json_records import BOM, ID_CHARS, Inner, RecordsParser, moment
 from schemas.formats.okta_kinds import IGNORED, RULES, STEPS, Rule, action_for, rule_for
-from schemas.formats.okta_reasons import is_password, mfa_reason, outcome_of, reason_of
+from schemas.formats.okta_reasons import factor_of, is_password, mfa_reason, outcome_of, reason_of
 from schemas.formats.okta_record import Party, Place, Record, debug_of, decode, inner, risk_of, security_of, tunnel_of
 
 AGENT_CHARS = 512
@@ -79,11 +79,13 @@ class OktaParser(RecordsParser[Record]):
             event.outcome = rule.outcome
         if event.action == "mfa.verify" and rule.reason is None and is_password(record, debug):
             event.kind, event.action = "auth.login", "login.step"
+        elif event.action == "mfa.verify":
+            event.action = f"mfa.verify{factor_of(debug)}"
         if event.outcome == "failure":
             if rule.reason is not None:
                 event.reason = rule.reason
             elif event.kind == "auth.mfa_challenge":
-                event.reason = mfa_reason(record, debug)
+                event.reason = mfa_reason(record, debug, event.action or "")
             else:
                 event.reason = reason_of(record) or ("forbidden" if event.kind == "authz.decision" else None)
             if event.kind == "auth.login" and event.route in _LOGINS:

@@ -76,7 +76,15 @@ def is_password(record: Record, debug: DebugData) -> bool:
     return bool(record.authentication and record.authentication.credential == "PASSWORD")
 
 
-def mfa_reason(record: Record, debug: DebugData) -> str | None:
+def factor_of(debug: DebugData) -> str:
+    """``.sms``, ``.okta_verify_push``, ``.fido_webauthn`` …: what goes behind ``mfa.verify``; empty when no factor is named."""
+    factor = debug.factor if isinstance(debug.factor, str) else ""
+    if not factor and isinstance(debug.push_response, str) and debug.push_response:
+        factor = "push"
+    return f".{factor.lower().removesuffix('_factor')[:64]}" if factor else ""
+
+
+def mfa_reason(record: Record, debug: DebugData, action: str) -> str | None:
     """Why a second factor failed. Identity Engine tells a refused push only by a general code; without a factor named it is taken for one."""
     outcome = record.outcome
     if outcome is not None and outcome.result in {"UNANSWERED", "ABANDONED"}:
@@ -88,6 +96,7 @@ def mfa_reason(record: Record, debug: DebugData) -> str | None:
     if reason in {"timeout", "expired"}:
         return "mfa_timeout"
     if reason in {"bad_password", "unknown_user"}:
-        factor = debug.factor.upper() if isinstance(debug.factor, str) else ""
-        return "bad_code" if factor and "PUSH" not in factor else "mfa_denied"
+        if action == "mfa.verify" or "push" in action:
+            return "mfa_denied"
+        return "verification_failed" if any(word in action for word in ("fido", "webauthn", "nonce")) else "bad_code"
     return "mfa_denied" if reason in {None, "rejected", "user_rejected"} else reason

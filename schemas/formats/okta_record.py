@@ -165,7 +165,8 @@ _MARKS = frozenset({"published", "actor", "outcome", "legacyEventType", "display
 def decode(data: bytes) -> Record:
     """One JSON object as a record. Names in lower case, with underscores, or joined by dots (``actor.alternateId``) are understood too."""
     record = _DECODER.decode(data)
-    if record.event_type is not None or inner(record) is not None:
+    is_flat = record.actor is None and record.outcome is None and (b'"outcome.' in data or b'"actor.' in data)
+    if (record.event_type is not None and not is_flat) or inner(record) is not None:
         return record
     fields = _renamed(raw_fields(data))
     if "eventType" not in fields or not _MARKS & fields.keys():

@@ -9,7 +9,7 @@ _GROUP = ("UserGroup", "Group")
 _APP = ("AppInstance",)
 _TOKEN = ("Token",)
 
-_CHALLENGE = {"action": "mfa.challenge", "targets": _USER, "own": True, "outcome": "challenge"}
+_CHALLENGE = {"targets": _USER, "own": True, "outcome": "challenge"}
 _RESET_SENT = {"action": "password.reset_request", "targets": _USER, "own": True}
 _UNLOCK_SENT = {"action": "account.unlock_request", "targets": _USER, "own": True}
 _FORBIDDEN = {"outcome": "failure", "reason": "forbidden"}
@@ -18,6 +18,10 @@ _SECRET = {"action": "secret.read"}
 
 def _on_user(action: str = "") -> dict[str, object]:
     return {"action": action, "targets": _USER, "own": True}
+
+
+def _refused(action: str, reason: str) -> dict[str, object]:
+    return {**_on_user(action), "outcome": "failure", "reason": reason}
 
 
 AUTH: tuple[Row, ...] = (
@@ -83,41 +87,32 @@ AUTH: tuple[Row, ...] = (
     ),
     (
         "auth.mfa_challenge",
-        "user.authentication.auth_via_mfa user.mfa.okta_verify user.authentication.verify system.email.challenge_factor_redeemed",
+        "user.authentication.auth_via_mfa user.mfa.okta_verify user.authentication.verify",
         {
             **_on_user("mfa.verify"),
             "note": "auth.login failure when the factor is the password",
         },
     ),
-    ("auth.mfa_challenge", "user.mfa.okta_verify.deny_push", {**_on_user("mfa.verify"), "outcome": "failure", "reason": "mfa_denied"}),
+    ("auth.mfa_challenge", "user.mfa.okta_verify.deny_push", _refused("mfa.verify.push", "mfa_denied")),
+    ("auth.mfa_challenge", "user.mfa.okta_verify.deny_push_upgrade_needed", _refused("mfa.verify.push", "upgrade_needed")),
+    ("auth.mfa_challenge", "user.mfa.attempt_bypass", {**_refused("mfa.bypass", "mfa_bypass"), "risk": "high"}),
     (
         "auth.mfa_challenge",
-        "user.mfa.okta_verify.deny_push_upgrade_needed",
-        {
-            **_on_user("mfa.verify"),
-            "outcome": "failure",
-            "reason": "upgrade_needed",
-        },
+        "system.push.send_factor_verify_push device.custom_push.send_notification",
+        {**_CHALLENGE, "action": "mfa.challenge.push"},
     ),
     (
         "auth.mfa_challenge",
-        "user.mfa.attempt_bypass",
-        {
-            **_on_user("mfa.bypass"),
-            "outcome": "failure",
-            "reason": "mfa_bypass",
-            "risk": "high",
-        },
+        "system.sms.send_factor_verify_message system.sms.send_okta_push_verify_message system.sms.send_phone_verification_message",
+        {**_CHALLENGE, "action": "mfa.challenge.sms"},
     ),
     (
         "auth.mfa_challenge",
-        (
-            "system.push.send_factor_verify_push system.sms.send_factor_verify_message system.sms.send_okta_push_verify_message"
-            " system.voice.send_mfa_challenge_call system.voice.send_call system.email.send_factor_verify_message device.custom_push.send_notification"
-            " system.sms.send_phone_verification_message system.voice.send_phone_verification_call"
-        ),
-        _CHALLENGE,
+        "system.voice.send_mfa_challenge_call system.voice.send_call system.voice.send_phone_verification_call",
+        {**_CHALLENGE, "action": "mfa.challenge.voice"},
     ),
+    ("auth.mfa_challenge", "system.email.send_factor_verify_message", {**_CHALLENGE, "action": "mfa.challenge.email"}),
+    ("auth.mfa_challenge", "system.email.challenge_factor_redeemed", {**_on_user("mfa.verify.email_code")}),
     ("auth.mfa_change", "user.mfa.factor.activate credential.register user.credential.enroll", _on_user("mfa.add")),
     ("auth.mfa_change", "user.mfa.factor.deactivate credential.revoke", _on_user("mfa.remove")),
     ("auth.mfa_change", "user.mfa.factor.reset_all", _on_user("mfa.reset")),
@@ -154,7 +149,7 @@ AUTH: tuple[Row, ...] = (
         "system.email.account_unlock.sent_message system.sms.send_account_unlock_message system.voice.send_account_unlock_call user.account.unlock_token",
         _UNLOCK_SENT,
     ),
-    ("auth.password_reset", "user.account.use_token", {**_on_user("password.reset"), "outcome": "failure", "reason": "bad_token"}),
+    ("auth.password_reset", "user.account.use_token", _refused("password.reset", "bad_token")),
     (
         "auth.password_change",
         (

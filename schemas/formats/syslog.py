@@ -115,9 +115,10 @@ class SyslogReader:
     def _start_of_day(self, text: str, second_of_day: int) -> float:
         """Unix seconds of the start of ``Mmm dd``, with the year that fits the stamps before."""
         month = _MONTHS.get(text[:3])
-        if month is None or not text[4:].strip().isdecimal():
+        digits = text[4:].strip(" ")  # no other white space: strip() takes off more than int() bears
+        if month is None or not (digits.isascii() and digits.isdecimal()):
             raise RejectError("unknown_shape", _SHAPE)
-        day = int(text[4:])
+        day = int(digits)
         year = self._year
         if year is None:
             year = self._first_year(month, day, second_of_day)

@@ -17,7 +17,7 @@ from schemas.stamps import EARLIEST_TS, LATEST_TS, from_text
 
 SAMPLES = Path(__file__).parent / "samples"
 WRITTEN_TS = from_text("2026-07-01T00:00:00Z")
-IDENTIFIED = {"native", "cloudtrail", "ocsf", "ecs"}
+IDENTIFIED = {"native", "cloudtrail", "ocsf", "ecs", "entra", "microsoft365", "okta", "auth0", "google_workspace", "github"}
 """Formats whose records carry their identity: the same record again is the same event again. In the others it is another event."""
 
 pytestmark = pytest.mark.parametrize("name", sorted(FORMATS))

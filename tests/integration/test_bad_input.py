@@ -100,7 +100,7 @@ def test_sshd_names_that_are_no_utf8_are_events(tmp_path: Path) -> None:
 def test_a_bomb_in_cloudtrail_is_refused_alone(tmp_path: Path) -> None:
     sample = (SAMPLES / "cloudtrail.log").read_bytes().splitlines()
     deep = b'{"eventVersion":"1.08","eventTime":"2026-03-01T08:00:02Z","x":' + BOMB + b"]" * 100_000 + b"}"
-    for bad in (deep, BOMB, b'{"Records":' * 50_000):
+    for bad in (deep, BOMB, b'{"x":' * 50_000):
         result = of_lines(tmp_path, [*sample[:3], bad, *sample[3:]])
         assert result.reasons() == [(4, "too_deep")]
         assert record_of(result.rejects[0]) == bad

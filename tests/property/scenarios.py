@@ -50,8 +50,26 @@ SETTINGS: dict[str, dict[str, Any]] = {
         },
         "by_ip": {"failures": 6, "failing_actors": 3, "window_s": 300, "quiet_s": 300, "shared_memory_s": 900},
     },
+    "mfa_fatigue": {
+        "by_actor": {"threshold": 3, "sent_threshold": 5, "code_threshold": 6, "window_s": 120, "quiet_s": 180, "own_memory_s": 900},
+        "by_ip": {"threshold": 3, "window_s": 200, "quiet_s": 200, "shared_users": 2, "shared_memory_s": 900},
+    },
+    "mfa_change": {
+        "reenrol_s": 300,
+        "recent_s": 120,
+        "failures": 2,
+        "settle_s": 200,
+        "own_memory_s": 3600,
+        "grace_logins": 2,
+        "quiet_s": 300,
+    },
+    "password_reset_abuse": {
+        "by_actor": {"threshold": 3, "window_s": 120, "chain_s": 600, "own_memory_s": 3600, "grace_logins": 2, "quiet_s": 300},
+        "by_ip": {"threshold": 3, "window_s": 120, "quiet_s": 300, "shared_users": 2, "shared_memory_s": 900},
+    },
     "impossible_travel": {"quiet_s": 600},
     "new_geography": {"grace_logins": 3, "grace_s": 600, "country_memory_s": 3600, "other_memory_s": 1800, "quiet_s": 600},
+    "session_hijack": {"window_s": 300, "quiet_s": 300},
     "bulk_export": {"objects": 8, "records": 500, "bytes": 1_000_000, "window_s": 120, "service_factor": 2, "quiet_s": 180},
 }
 """Limits that short logs can reach, in the form of the configuration file."""
@@ -153,6 +171,82 @@ def breach(rng: Random) -> list[Row]:
     return [*at_home, *rows, *wins]
 
 
+def pester(rng: Random) -> list[Row]:
+    """Pushes sent, refused, timed out, codes tried: at one account or at several from one address; perhaps one gives in."""
+    ip, names = address(rng), rng.sample(ACTORS, rng.choice([1, 4]))
+    at_home = [login(0, name, rng.choice([ip, "192.0.2.7"]), "success") for name in names if rng.random() < 0.2]
+    reasons = rng.choice([("mfa_denied", "mfa_timeout"), ("mfa_timeout",), ("mfa_bad_code",)])
+    rows = []
+    for at in spread(rng, rng.randint(6, 24), rng.choice([50, 100, 180])):
+        row = login(at + 1, rng.choice(names), ip, rng.choice(["failure", "failure", "challenge"]), reason=rng.choice(reasons))
+        rows.append(row if rng.random() < 0.1 else row | {"kind": "auth.mfa_challenge", "action": "mfa.verify"})
+    last = rows[-1]
+    if rng.random() < 0.6:
+        given_in = login(last["at"] + rng.uniform(0, 150), last["actor"], rng.choice([ip, "192.0.2.7", None]), "success")
+        rows.append(given_in | {"kind": rng.choice(["auth.mfa_challenge", "auth.login"])})
+    return [*at_home, *rows]
+
+
+def refactor(rng: Random) -> list[Row]:
+    """Factors changed after logins at home: by the owner or somebody else, from near or far, after this or that; then perhaps a login."""
+    actor, helper = rng.sample(ACTORS, 2)
+    rows = [login(at, actor, "192.0.2.7", "success", asn=64496) for at in spread(rng, rng.randint(1, 5), 100)]
+    at = rng.choice([150.0, 350.0])
+    elsewhere: Row = {"ip": address(rng), "asn": rng.choice([0, 64499])}
+    rows += [login(at + i, actor, elsewhere["ip"], reason="bad_password") for i in range(rng.choice([0, 0, 3]))]
+    if rng.random() < 0.3:
+        rows.append({"at": at + 4, "kind": "auth.password_reset", "actor": actor, "ip": "192.0.2.7", "outcome": "success"})
+    for _ in range(rng.randint(1, 4)):
+        at += rng.uniform(5, 120)
+        by = rng.choice([actor, actor, helper])
+        row: Row = {"at": at, "kind": "auth.mfa_change", "actor": by, "target": f"user:{actor}", "outcome": rng.choice(["success", None])}
+        row["action"] = rng.choice(["mfa.add", "mfa.remove", "mfa.remove", "mfa.reset", "mfa.update"])
+        rows.append(row | (elsewhere if rng.random() < 0.5 else {"ip": "192.0.2.7", "asn": 64496}))
+    if rng.random() < 0.6:
+        rows.append(login(at + rng.uniform(1, 200), actor, elsewhere["ip"], "success", asn=elsewhere["asn"]))
+    return rows
+
+
+def take_over(rng: Random) -> list[Row]:
+    """Passwords reset: of one account again and again, of several from one address, or with what makes it a take-over."""
+    ip, actor = address(rng), rng.choice(ACTORS)
+    rows = [login(at, actor, "192.0.2.7", "success", asn=64496, device_id=rng.choice(DEVICES)) for at in spread(rng, rng.randint(1, 4), 50)]
+    names = [actor] if rng.random() < 0.5 else [f"name{i}" for i in range(rng.randint(3, 8))]
+    for at in spread(rng, rng.randint(1, 12), rng.choice([60, 110])):
+        name = rng.choice(names)
+        row: Row = {
+            "at": at + 60,
+            "kind": "auth.password_reset",
+            "ip": ip,
+            "target": f"user:{name}",
+            "actor": rng.choice([name, name, None]),
+        }
+        rows.append(row | {"outcome": rng.choice(["success", "success", "challenge", "failure"])})
+    at = rows[-1]["at"] + rng.uniform(0, 100)
+    if rng.random() < 0.6:
+        rows.append({"at": at, "kind": "auth.mfa_change", "actor": actor, "ip": ip, "outcome": "success", "action": "mfa.add"})
+    wins = [
+        login(at + rng.uniform(0, 100), name, ip, "success", asn=64499, device_id=rng.choice(DEVICES)) for name in {actor: 0, names[-1]: 0}
+    ]
+    return rows + (wins if rng.random() < 0.7 else [])
+
+
+def replay_cookie(rng: Random) -> list[Row]:
+    """A session in use at one place, then at another as well, with some of the same things."""
+    actor, session = rng.choice(ACTORS), rng.choice(["s1", "s2"])
+    home, away = rng.sample(PLACES, 2)
+    agents = rng.sample(AGENTS, 2)
+    owner: Row = {"ip": "192.0.2.7", "actor": actor, "device_id": rng.choice(DEVICES), "user_agent": agents[0], **home}
+    thief: Row = {"ip": rng.choice([address(rng), "2001:db8:9::1"]), "actor": rng.choice([actor, actor, "erin", None]), **away}
+    thief |= {"device_id": rng.choice(DEVICES), "user_agent": rng.choice(agents)}
+    rows, share = [], rng.choice([0.2, 0.6])
+    for at in spread(rng, rng.randint(5, 30), rng.choice([60, 400])):
+        kind = rng.choice(["api.request", "api.request", "api.request", "auth.session", "data.export", "admin.action"])
+        who = thief if rng.random() < share and at > 10 else owner
+        rows.append({"at": at, "kind": kind, "session_id": session, "outcome": rng.choice(["success", None]), **who})
+    return rows
+
+
 def journey(rng: Random) -> list[Row]:
     """Logins and sessions of one account from place to place, faster than anyone goes or just so."""
     actor, at, rows = rng.choice(ACTORS), 0.0, []
@@ -171,7 +265,14 @@ def abroad(rng: Random) -> list[Row]:
     """A few logins at home, then some from elsewhere, with some of the account's things."""
     actor = rng.choice([*ACTORS, f"new{rng.randrange(9)}"])
     home, *elsewhere = rng.sample(PLACES[:5], 3)
-    own: Row = {"ip": "192.0.2.40", "outcome": "success", "device_id": "laptop-1", "user_agent": AGENTS[0], "actor": actor, "kind": "auth.login"}
+    own: Row = {
+        "ip": "192.0.2.40",
+        "outcome": "success",
+        "device_id": "laptop-1",
+        "user_agent": AGENTS[0],
+        "actor": actor,
+        "kind": "auth.login",
+    }
     rows = [{"at": at, **own, **home} for at in spread(rng, rng.randint(3, 6), 300)]
     at = 400 + rng.choice([0, 100, 4000])
     for place in elsewhere[: rng.randint(1, 2)]:
@@ -245,8 +346,12 @@ SCENARIOS: dict[str, tuple[Scenario, ...]] = {
     "password_spray": (spray,),
     "credential_stuffing": (stuff,),
     "success_after_failures": (breach,),
+    "mfa_fatigue": (pester,),
+    "mfa_change": (refactor,),
+    "password_reset_abuse": (take_over,),
     "impossible_travel": (journey,),
     "new_geography": (abroad,),
+    "session_hijack": (replay_cookie,),
     "bulk_export": (export,),
 }
 """What makes each detector speak. ``day`` is mixed into every log besides."""

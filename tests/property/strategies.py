@@ -52,6 +52,15 @@ def instances(names: Sequence[str]) -> list[Any]:
     return [detector for name in names for detector in build(name, checked(name))]
 
 
+class Log(list[Event]):
+    """Events that are shown shortly when a property fails; of a long log, how long it is (the blob brings it back)."""
+
+    def __repr__(self) -> str:
+        if len(self) > 60:
+            return f"<{len(self)} events>"
+        return "\n" + "\n".join(f"  {record(event).decode()}," for event in self) + "\n"
+
+
 @st.composite
 def _scene(draw: st.DrawFn, made_of: Sequence[Scenario], tenants: Sequence[str | None], latest_s: int) -> list[Row]:
     scenario = draw(st.sampled_from(made_of))
@@ -61,7 +70,7 @@ def _scene(draw: st.DrawFn, made_of: Sequence[Scenario], tenants: Sequence[str |
 
 
 @st.composite
-def logs(draw: st.DrawFn, focus: Sequence[str] = tuple(DETECTORS), tenants: Sequence[str | None] = TENANTS) -> list[Event]:
+def logs(draw: st.DrawFn, focus: Sequence[str] = tuple(DETECTORS), tenants: Sequence[str | None] = TENANTS) -> Log:
     """Events in order of time, ids unique and in no order: one to three attacks the focus knows, amid other things.
 
     Stamps lie on a grid, so that many are equal; now and then the log pauses for days.
@@ -77,13 +86,13 @@ def logs(draw: st.DrawFn, focus: Sequence[str] = tuple(DETECTORS), tenants: Sequ
     return _events([row for scene in scenes for row in scene], draw(st.sampled_from([0.25, 1.0, 4.0])), Random(draw(st.integers(0, 9999))))
 
 
-def _events(rows: list[Row], grid_s: float, rng: Random) -> list[Event]:
+def _events(rows: list[Row], grid_s: float, rng: Random) -> Log:
     ids = rng.sample(range(16 * len(rows) + 16), len(rows))
     events = []
     for row, number in zip(rows, ids, strict=True):
         fields = {name: value for name, value in row.items() if name != "at"}
         events.append(Event(**fields, ts=T0 + row["at"] // grid_s * grid_s, id=f"{number:x}"))
-    return sorted(events, key=in_time)
+    return Log(sorted(events, key=in_time))
 
 
 def in_time(event: Event) -> tuple[float, str]:

@@ -1,6 +1,7 @@
 """Whatever comes, memory is bounded, events are left alone, and what is said is in order."""
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from itertools import chain
@@ -35,6 +36,19 @@ each_variant = pytest.mark.parametrize(("name", "variant"), VARIANTS, ids=[f"{na
 each_and_all = pytest.mark.parametrize("names", EACH_AND_ALL, ids=title_of)
 
 OUTCOMES = ("failure", "failure", "failure", "success", "challenge", None)
+NO_WORDS = re.compile(r"\b(None|nan|inf|null|True|False)\b|\x1f|\ufffd| {2}| [.,;]")
+"""What no sentence for people holds, unless a name does."""
+HOSTILE = [
+    pytest.param(FLOOD, 0.01, OUTCOMES, id="all_at_once"),
+    pytest.param(FLOOD, 0.01, ("success",), id="successes_at_once"),
+    *(
+        pytest.param(3000, step_s, outcomes, id=f"{how}_every_{step_s:g}_s")
+        for step_s in (0.01, 30.0, 900.0)
+        for how, outcomes in (("failures", ("failure",)), ("any", OUTCOMES))
+    ),
+    pytest.param(3000, 900.0, ("success",), id="successes_every_900_s"),
+]
+"""How many events, how far apart, and how they end."""
 
 
 def instance(name: str, variant: str, **settings: Any) -> BaseDetector[Any, Any]:
@@ -100,34 +114,35 @@ def test_a_flood_of_new_keys_stays_within_the_cap(name: str, variant: str, step_
     detector = instance(name, variant, max_keys=MAX_KEYS)
     runner = Runner([detector], lateness_s=0.0)
     states = runner.states[0]
-    most = 0
+    most = claimed = 0
     for event in flood(detector, FLOOD, step_s, one_key=False, outcomes=OUTCOMES):
         assert detector.key(event) is not None
+        claimed += event.outcome not in detector.passive
         runner.run("log", (event,))
         most = max(most, len(states))
     assert not runner.failed
-    assert MAX_KEYS // 4 <= most <= MAX_KEYS
-    forgotten_early = FLOOD - len(states)
-    if step_s * MAX_KEYS < detector.idle_ttl_s / 4:
-        assert states.evictions >= forgotten_early - MAX_KEYS
-    assert states.evictions <= forgotten_early
+    assert most <= MAX_KEYS
+    assert states.evictions <= claimed - len(states)
+    if step_s < 1:
+        # Nearly all of them are forgotten before their time, and that is counted.
+        assert states.evictions >= claimed - 4 * MAX_KEYS > 0
 
 
 @each_variant
-@pytest.mark.parametrize("step_s", [0.0, 0.05, 30.0, 900.0])
-@pytest.mark.parametrize("outcomes", [("failure",), ("success",), OUTCOMES], ids=["failures", "successes", "mixed"])
-def test_a_flood_on_one_key_stays_small(name: str, variant: str, step_s: float, outcomes: tuple[str | None, ...]) -> None:
+@pytest.mark.parametrize(("number", "step_s", "outcomes"), HOSTILE)
+def test_a_flood_on_one_key_stays_small(name: str, variant: str, number: int, step_s: float, outcomes: tuple[str | None, ...]) -> None:
     detector = instance(name, variant)
     runner = Runner([detector], lateness_s=0.0)
     states = runner.states[0]
     most = 0
-    for i, event in enumerate(flood(detector, FLOOD, step_s, one_key=True, outcomes=outcomes)):
+    for i, event in enumerate(flood(detector, number, step_s, one_key=True, outcomes=outcomes)):
         runner.run("log", (event,))
         if i % 500 == 499 and len(states):
             assert len(states) == 1, "ENTITY_FIELDS does not say what makes events one key for this detector"
             most = max(most, _size(detector, next(chain(states.young.values(), states.old.values()))))
     assert not runner.failed
-    assert 0 < most < STATE_BYTES
+    assert most < STATE_BYTES
+    assert most or outcomes == ("success",), "it remembers nothing at all"
 
 
 def _size(detector: BaseDetector[Any, Any], state: Any) -> int:
@@ -240,8 +255,7 @@ def _check_words(finding: Finding, *says: Callable[[Finding], str]) -> None:
         text = printable(say(finding))
         assert text.strip(), finding
         assert text.isprintable()
-        for wrong in ("None", "nan", " inf", "\x1f", "  "):
-            assert wrong not in text, (text, finding)
+        assert not NO_WORDS.search(text), (text, finding)
 
 
 def _check_numbers(finding: Finding, known: set[str]) -> None:
@@ -293,10 +307,13 @@ def test_late_events_are_counted_and_said_to_be_late(names: tuple[str, ...]) -> 
 @given(logs(), delays(3000.0))
 def test_an_alert_that_a_late_event_made_says_so(events: list[Event], by: Sequence[float]) -> None:
     pipeline = Pipeline(tuple(DETECTORS))
+    runner, kinds = pipeline.core.runner, pipeline.core.inputs["log"].kinds
     for event in delayed(events, by):
-        late = pipeline.core.runner.late
+        late, taken = runner.late, kinds.total()
         alerts = pipeline.core.feed("log", [record(event)])
-        if pipeline.core.runner.late > late:
+        if kinds.total() != taken + 1:
+            continue  # it waits for its time to be believed, or those that waited come all at once
+        if runner.late > late:
             assert all(float(alert.facts["late_s"]) > 0 and "too late" in alert.summary for alert in alerts)
         else:
             assert all("late_s" not in alert.facts for alert in alerts)

@@ -27,7 +27,7 @@ from tests.property.strategies import (
     title_of,
 )
 
-FEW, MANY = 12, 50
+FEW, MANY = 8, 50
 """Examples for each detector by itself, and for all together."""
 FIXED = 40
 
