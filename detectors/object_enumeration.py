@@ -158,7 +158,6 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationLimits]):
             found.ips.add(event.ip or "")
             return self.go_on(key, state, event.ts, event.id)
         keep_last(walk.event_ids, event.id)
-        keep_last(walk.ips, event.ip or "")
         walk.fresh += 1
         if walk.fresh < LOOK_EVERY:
             return None
@@ -192,12 +191,11 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationLimits]):
         ids, ips = Distinct(), Distinct()
         for identity in walk.recent:
             ids.add(identity)
-        for ip in walk.ips:
-            ips.add(ip)
+        ips.add(event.ip or "")
         state.found = Found(template, ids, ips, service, signs, seen, walk.turned)
         first = min(abs(mark) for mark in walk.recent.values())
         finding = self.begin(key, state, walk.newest, first, seen.distinct, walk.event_ids[-min(20, seen.distinct) :])
-        walk.event_ids, walk.ips = [], []
+        walk.event_ids = []
         return finding
 
     def _turned(self, key: str, state: Walks, event: Event) -> Finding | None:

@@ -28,7 +28,10 @@ _DENIED = ("authorization", "insufficient", "not authorized", "access denied", "
 _ADDRESSES = frozenset({"ipaddr", "ip address", "ipaddress", "clientip"})
 _UPDATE_USER = operation_key("Update user")
 _UPDATE_APP = frozenset({operation_key("Update application"), operation_key("Update service principal")})
-_POLICIES = frozenset({operation_key("Update conditional access policy"), operation_key("Update policy")})
+_DELETIONS = frozenset({operation_key("Delete conditional access policy")})
+_POLICIES = _DELETIONS | {operation_key("Update conditional access policy"), operation_key("Update policy")}
+_NO_MFA = Rule("auth.mfa_change", "mfa_policy.disable", "policy")
+"""A second factor is no longer demanded where it was: of everybody a policy is about, not of one person."""
 _MFA_MARKS = ("StrongAuthentication",)
 _KEY_MARKS = ("KeyDescription", "KeyCredentials", "PasswordCredentials")
 _MFA_DEMAND = re.compile(r'"builtincontrols":\[[^\]]*"mfa"')
@@ -99,9 +102,12 @@ def refined(rule: Rule, operation: str, changed: list[Change]) -> Rule:
     if key in _POLICIES:
         for _, old, new in changed:
             before, after = old.lower(), new.lower()
-            if after and _MFA_DEMAND.search(before) and not _MFA_DEMAND.search(after):
-                return Rule("admin.action", "policy.mfa_dropped", "policy")
-            if '"state":"enabled"' in before and '"state":"disabled"' in after:
+            if not after and key not in _DELETIONS:
+                continue
+            switched_off = '"state":"enabled"' in before and '"state":"enabled"' not in after
+            if _MFA_DEMAND.search(before) and (switched_off or not _MFA_DEMAND.search(after)):
+                return _NO_MFA
+            if switched_off and after:
                 return Rule("admin.action", "policy.disable", "policy")
     return rule
 

@@ -15,7 +15,7 @@ def _account(action: str) -> Rule:
 
 
 _MFA_ADD, _MFA_REMOVE = Rule("auth.mfa_change", "mfa.add", "user"), Rule("auth.mfa_change", "mfa.remove", "user")
-_MFA_UPDATE, _MFA_POLICY = Rule("auth.mfa_change", "mfa.update", "user"), _admin("mfa.policy", "policy")
+_MFA_UPDATE, _MFA_POLICY = Rule("auth.mfa_change", "mfa.update", "user"), Rule("auth.mfa_change", "mfa_policy.update", "policy")
 _CREDENTIAL_ADD, _CREDENTIAL_REMOVE = (
     Rule("credential.change", "credential.add", "app"),
     Rule("credential.change", "credential.remove", "app"),

@@ -7,8 +7,8 @@ KINDS: dict[str, set[str]] = {
     "Azure.Audit.ElevateUserAccessAdministrator": {"admin.action"},
     "Azure.Audit.HighRiskSignIn": {"auth.login"},
     "Azure.Audit.InviteExternalUsers": {"account.change"},
-    "Azure.Audit.MFADisabled": {"admin.action"},  # a policy that no longer demands it, not the factor of one person
-    "Azure.Audit.PolicyChanged": {"admin.action"},
+    "Azure.Audit.MFADisabled": {"auth.mfa_change", "admin.action"},  # beside policies that go on demanding it
+    "Azure.Audit.PolicyChanged": {"admin.action", "auth.mfa_change"},  # one of them demanded a second factor
     "Azure.Audit.ROPCLoginNoMFA": {"auth.login"},
     "Standard.SignInFromRogueState": {"auth.login"},
     # The watchers

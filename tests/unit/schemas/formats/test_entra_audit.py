@@ -74,6 +74,7 @@ def one(document: Any) -> Event:
         ),
         ("Register device", {"type": "Device", "displayName": "PC"}, "admin.action", "device.register", "device:PC"),
         ("Read BitLocker key", {"type": "Device", "displayName": "PC"}, "data.export", "secret.read", "device:PC"),
+        ("Update security defaults", {"type": "Policy", "displayName": "P"}, "auth.mfa_change", "mfa_policy.update", "policy:P"),
         ("Disable PIM alert", BOB, "audit.log_change", "alerting.disable", "user:bob@example.com"),
         ("Something nobody knows", BOB, "admin.action", "Something nobody knows", "user:bob@example.com"),
     ],
@@ -118,9 +119,13 @@ ON, OFF = '{"state":"enabled","grantControls":{"builtInControls":["mfa"]}}', '{"
         ("Update user", changed("DisplayName", "a", "b"), "account.change", "user.update"),
         ("Update application", changed("KeyDescription", "[]", "[x]"), "credential.change", "credential.add"),
         ("Update application", changed("DisplayName", "a", "b"), "admin.action", "app.update"),
-        ("Update conditional access policy", changed("ConditionalAccessPolicy", ON, OFF), "admin.action", "policy.mfa_dropped"),
+        ("Update conditional access policy", changed("ConditionalAccessPolicy", ON, OFF), "auth.mfa_change", "mfa_policy.disable"),
         ("Update conditional access policy", changed("ConditionalAccessPolicy", OFF, ON), "admin.action", "policy.update"),
-        ("Update conditional access policy", changed("p", ON, ON.replace("enabled", "disabled")), "admin.action", "policy.disable"),
+        ("Update conditional access policy", changed("p", ON, ON.replace("enabled", "disabled")), "auth.mfa_change", "mfa_policy.disable"),
+        ("Update conditional access policy", changed("p", OFF, OFF.replace("enabled", "disabled")), "admin.action", "policy.disable"),
+        ("Update conditional access policy", changed("p", ON, None), "admin.action", "policy.update"),
+        ("Delete conditional access policy", changed("ConditionalAccessPolicy", ON, None), "auth.mfa_change", "mfa_policy.disable"),
+        ("Delete conditional access policy", changed("ConditionalAccessPolicy", OFF, None), "admin.action", "policy.delete"),
     ],
 )
 def test_the_changed_properties_tell_more(name: str, change: dict[str, Any], kind: str, action: str) -> None:
