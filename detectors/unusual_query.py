@@ -133,8 +133,7 @@ class UnusualQuery(EpisodeDetector[Asked, QuerySettings]):
         last = state.known.get(query.digest)
         state.queries += 1
         if last is not None and abs(ts - last) < REFRESH_S and state.told is None:
-            if event.records > state.most_records:
-                state.most_records = event.records
+            state.most_records = max(state.most_records, event.records)
             return None
         limits = self.limits_of(key)
         if state.queries == 1 or ts < state.first_ts:
@@ -213,7 +212,7 @@ class UnusualQuery(EpisodeDetector[Asked, QuerySettings]):
             "different_queries": len(told.kinds),
             "records": told.records,
             "usual_records": told.usual,
-            "queries_before": state.queries,
+            "queries_seen": state.queries,
             "account": "service" if told.service else "user",
             "grace_queries": limits.grace_queries,
             "grace_s": limits.grace_s,

@@ -3,20 +3,23 @@
 The first finding of an attack fires an alert; later ones are further versions of it, until it resolves. Ids are made of the input alone.
 """
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from detectors.base import ATTACK_VERSION, BaseDetector
-from detectors.phrases import span
+from detectors.phrases import span, times
 from monitor.alerts.incidents import Incidents, Member
 from schemas.alert import Alert, Attack, Entity, Related, Status
 from schemas.finding import Finding
 from schemas.severity import Severity, worst
 from schemas.stamps import rfc3339
 from schemas.text import printable
+
+log = logging.getLogger("watchfloor")
 
 MAX_OPEN = 50_000
 """Alerts open at once; beyond that the one open longest is resolved, and counted."""
@@ -155,7 +158,7 @@ class Correlator:
             leader = self._incidents.leader(member)
             member.led_by = None if leader is member else leader.alert_id
         others = [other for other in self._incidents.of(member) if other is not member]
-        summary = detector.explain(finding)
+        summary = _words(detector.explain, finding)
         facts = dict(finding.facts)
         if finding.late_s > 0:
             facts["late_s"] = round(finding.late_s, 3)
@@ -179,7 +182,7 @@ class Correlator:
             last_seen=rfc3339(whole.last_seen),
             facts=facts,
             evidence=whole.evidence,
-            counterfactual=printable(detector.counterfactual(finding)),
+            counterfactual=printable(_words(detector.counterfactual, finding)),
             score=finding.score,
             attack=Attack(ATTACK_VERSION, detector.techniques),
             runbook=f"{self._runbooks}/{finding.detector}.md",
@@ -203,6 +206,15 @@ class Correlator:
         self._last = {key: msgspec.convert(finding, Finding) for key, finding in data["last"].items()}
         self._past = {key: msgspec.convert(past, Past) for key, past in data["past"].items()}
         self.forgotten = data["forgotten"]
+
+
+def _words(say: Callable[[Finding], str], finding: Finding) -> str:
+    """What the detector says; a bug in its words must not cost the alert."""
+    try:
+        return say(finding)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the facts are still there
+        log.error("detector %s cannot put its finding in words: %s", finding.detector, type(error).__name__)  # noqa: TRY400 - the message may hold values
+        return f"see the facts: {times(finding.count, 'event')}"
 
 
 def dedup_key(finding: Finding) -> str:

@@ -160,24 +160,30 @@ class Runner:
                 table = self._table
             skip = exempt(event) if exempt is not None else None
             for key_of, rows in table.get(event.kind, ()):
-                key = key_of(event)
+                try:
+                    key = key_of(event)
+                except Exception as error:  # noqa: BLE001 - a bug in one detector must not stop the others
+                    for *_, states in rows:
+                        self._disable(states, error)
+                    table = self._table
+                    continue
                 if key is None:
                     continue
                 for young, on_event, states in rows:
                     if skip and ("*" in skip or states.detector.name in skip):
                         continue
-                    state = young(key)
-                    if state is None:
-                        if event.outcome in states.passive and key not in states.old:
-                            continue
-                        state = states.claim(key)
-                        if states.rotate_at == NEVER:
-                            heapq.heappush(timers, (states.next_rotation(max(ts, self._position)), ~states.index, _ROTATION))
-                            next_due = timers[0][0]
-                    due = state.wake_at
                     try:
+                        state = young(key)
+                        if state is None:
+                            if event.outcome in states.passive and key not in states.old:
+                                continue
+                            state = states.claim(key)
+                            if states.rotate_at == NEVER:
+                                heapq.heappush(timers, (states.next_rotation(max(ts, self._position)), ~states.index, _ROTATION))
+                                next_due = timers[0][0]
+                        due = state.wake_at
                         finding = on_event(key, state, event)
-                    except Exception as error:  # noqa: BLE001 - a bug in one detector must not stop the others
+                    except Exception as error:  # noqa: BLE001 - as above
                         self._disable(states, error)
                         table = self._table
                         continue

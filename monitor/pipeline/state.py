@@ -6,7 +6,6 @@ cap bites, and which keys are forgotten depends on the events alone, never on wh
 """
 
 import math
-from itertools import islice
 from typing import Any
 
 from detectors.base import NEVER, Detector, KeyState
@@ -60,10 +59,9 @@ class KeyedState:
 
     def _rotate(self, *, evicting: bool) -> None:
         # A key with a timer (an open alert, a wait) is carried over as long as there is room: a flood must not end it.
-        waiting = ((key, state) for key, state in self.old.items() if state.wake_at != NEVER)
-        carried = dict(islice(waiting, self._carried))
-        if evicting:
-            self.evictions += len(self.old) - len(carried)
+        waiting = [(key, state) for key, state in self.old.items() if state.wake_at != NEVER]
+        carried = dict(waiting[: self._carried])
+        self.evictions += len(self.old if evicting else waiting) - len(carried)
         carried.update(self.young)
         self.old = carried
         self.young.clear()  # the same dictionary for ever: the runner holds on to its look-up

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from detectors.base import NEVER, BaseDetector, KeyState, Variant, by_actor, by_ip
+from detectors.failed_login_burst import FailedLoginBurst
 from detectors.registry import DETECTORS, build
 from detectors.settings import DetectorSettings
 from monitor.engines.core import Core
@@ -23,11 +24,18 @@ REPOSITORY = Path(__file__).parents[2]
 T0 = 1_772_352_000
 """2026-03-01T08:00:00Z"""
 SECRET = "alice@example.com"
-WHERE = ("on_event", "on_time", "on_end")
+WHERE = ("key", "new_state", "on_event", "on_time", "on_end")
 
 
 class Boom(Exception):  # noqa: N818 - short, for it is looked for in the output
     """What a bug may raise; its text holds what stood in a log."""
+
+
+def fickle(event: Event) -> str | None:
+    """As ``by_actor``, until it is told to fail."""
+    if Liar.where == "key":
+        raise Boom(f"cannot cope with {event.actor}")
+    return by_actor(event)
 
 
 class Liar(BaseDetector[KeyState, DetectorSettings]):
@@ -39,13 +47,18 @@ class Liar(BaseDetector[KeyState, DetectorSettings]):
     kinds = frozenset({"auth.login"})
     techniques = ()
     false_positives = ()
-    variants = {"by_actor": Variant("actor", by_actor), "by_ip": Variant("ip", by_ip)}  # noqa: RUF012 - as the base class has it
+    variants = {"by_actor": Variant("actor", fickle), "by_ip": Variant("ip", by_ip)}  # noqa: RUF012 - as the base class has it
     Settings = DetectorSettings
     State = KeyState
     where = "on_event"
 
     def memory_s(self, limits: DetectorSettings) -> float:
         return 3600.0
+
+    def new_state(self) -> KeyState:
+        if self.variant == "by_actor":
+            self._fail("new_state", SECRET)
+        return super().new_state()
 
     def on_event(self, key: str, state: KeyState, event: Event) -> Finding | None:
         if self.variant == "by_actor" and event.ts >= T0 + 10:
@@ -65,6 +78,27 @@ class Liar(BaseDetector[KeyState, DetectorSettings]):
     def _fail(self, where: str, value: object) -> None:
         if where == self.where:
             raise Boom(f"cannot cope with {value}")
+
+
+class Speechless(FailedLoginBurst):
+    """Finds what its model finds, and cannot say it."""
+
+    def explain(self, finding: Finding) -> str:
+        raise Boom(f"cannot cope with {finding.entity}")
+
+    counterfactual = explain
+
+
+def test_an_alert_comes_also_when_its_detector_finds_no_words(caplog: pytest.LogCaptureFixture) -> None:
+    found = []
+    for cls in (FailedLoginBurst, Speechless):
+        pipeline = Core([cls("by_actor", cls.Settings.model_validate({}))])
+        pipeline.open("log", FORMATS["native"].parser(Context(memory=pipeline.memory)))
+        found.append([*pipeline.feed("log", log().splitlines()), *pipeline.close("log"), *pipeline.finish()])
+    assert [(alert.id, alert.version, alert.facts) for alert in found[0]] == [(alert.id, alert.version, alert.facts) for alert in found[1]]
+    assert found[1][0].summary == "see the facts: 10 events"
+    assert "failed_login_burst" in caplog.text
+    assert SECRET not in caplog.text
 
 
 def log() -> bytes:
