@@ -67,6 +67,8 @@ class Variant(msgspec.Struct, frozen=True):
     key: KeyOf
     passive: frozenset[str] = frozenset()
     """Outcomes that say nothing of a key of which nothing is remembered: such an event makes no state."""
+    ignores: frozenset[tuple[str, str | None]] = frozenset()
+    """(kind, outcome) of events it has no use for, whatever it remembers: the runner does not even compute their keys."""
 
 
 class Detector(Protocol[S]):
@@ -85,6 +87,8 @@ class Detector(Protocol[S]):
     """Which state an event belongs to; ``None``: not for this detector. Tenant is part of every key."""
     passive: frozenset[str]
     """Outcomes that make no state, see ``Variant``."""
+    ignores: frozenset[tuple[str, str | None]]
+    """(kind, outcome) it is not shown, see ``Variant``."""
 
     def new_state(self) -> S:
         """A state that has seen nothing."""
@@ -144,6 +148,7 @@ class BaseDetector(Generic[S, L]):
         self.entity_type = self.variants[variant].entity_type
         self.key = self.variants[variant].key
         self.passive = self.variants[variant].passive
+        self.ignores = self.variants[variant].ignores
         self.max_keys = settings.max_keys
         chosen: Overrides[L] = settings.overrides_of(variant)
         self.limits: L = chosen.default

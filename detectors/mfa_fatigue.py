@@ -47,12 +47,13 @@ class FatigueLimits(SharedLimits):
     ignored_factors: Annotated[
         Words,
         Field(description="Words in `action` (any case) of factors that ask for more than a tap: their failures are no refused push."),
-    ] = ("totp", "otp", "code", "sms", "checkmfa", "webauthn", "fido", "u2f", "passkey", "number", "smartcard")
+    ] = ("totp", "otp", "code", "sms", "email", "checkmfa", "webauthn", "fido", "u2f", "passkey", "number", "smartcard")
     code_factors: Annotated[Words, Field(description="Those of them whose failures are wrong codes.")] = (
         "totp",
         "otp",
         "code",
         "sms",
+        "email",
         "checkmfa",
     )
     own_memory_s: Annotated[Seconds, Field(description="By actor: seconds for which an address it logged in from is its own.")] = (

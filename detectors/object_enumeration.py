@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar
 import msgspec
 from pydantic import Field
 
-from detectors.base import Variant, by_actor, by_ip
+from detectors.base import Variant, by_actor
 from detectors.episode import EpisodeDetector, EpisodeState, Quiet
-from detectors.objects import locate
+from detectors.objects import ip_without_actor, locate
 from detectors.phrases import span, times
 from detectors.settings import DetectorSettings, Seconds
 from detectors.walks import MAX_RECENT, Features, Walk, features, keep_last, note, settle, stalest
@@ -31,13 +31,8 @@ SERVICES = frozenset({"service", "api_key"})
 REFUSED = frozenset({401, 403, 404, 410})
 
 
-def ip_without_actor(event: Event) -> str | None:
-    """As ``by_ip``, where no actor is known."""
-    return None if event.actor is not None else by_ip(event)
-
-
-class EnumerationLimits(DetectorSettings):
-    """Limits of `object_enumeration`, flat."""
+class EnumerationSettings(DetectorSettings):
+    """`object_enumeration`: nothing free looks at the ids themselves, so these are numbers of our own, set where pages of lists stay silent."""
 
     features: Annotated[
         int,
@@ -92,7 +87,7 @@ class Walks(EpisodeState):
     found: Found | None = None
 
 
-class ObjectEnumeration(EpisodeDetector[Walks, EnumerationLimits]):
+class ObjectEnumeration(EpisodeDetector[Walks, EnumerationSettings]):
     """Looks at the set of ids, not at their order: a shuffled walk has the same neighbours. A walk that mostly succeeds is found too.
 
     State per key: 0.2 KB, and about 0.15 KB for each id remembered. Cost ≈ 0.4 µs for an id of the last minutes, 0.8 µs for another.
@@ -111,10 +106,10 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationLimits]):
         "A colleague who reads a whole case: ids asked for in the last week are not new to the account.",
     )
     variants: ClassVar[dict[str, Variant]] = {"by_actor": Variant("actor", by_actor), "by_ip": Variant("ip", ip_without_actor)}
-    Settings = EnumerationLimits
+    Settings = EnumerationSettings
     State = Walks
 
-    def memory_s(self, limits: EnumerationLimits) -> float:
+    def memory_s(self, limits: EnumerationSettings) -> float:
         """As long as ids are remembered."""
         return max(limits.history_s, limits.window_s)
 
@@ -258,7 +253,7 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationLimits]):
         )
 
 
-def _signs(seen: Features, limits: EnumerationLimits) -> list[str]:
+def _signs(seen: Features, limits: EnumerationSettings) -> list[str]:
     """Which of the four are there."""
     signs = {
         "haste": seen.per_minute >= limits.per_minute or seen.distinct >= limits.per_window,

@@ -3,6 +3,7 @@
 import re
 from functools import lru_cache
 
+from detectors.base import by_ip
 from schemas.event import Event
 
 MAX_NAME_CHARS = 96
@@ -32,6 +33,11 @@ Place = tuple[str, str]
 """Template and id."""
 
 
+def ip_without_actor(event: Event) -> str | None:
+    """As ``by_ip``, where no actor is known: what has one is judged by it."""
+    return None if event.actor is not None else by_ip(event)
+
+
 def locate(event: Event) -> Place | None:
     """The endpoint's template and the object's id; ``None`` for lists, searches and whatever names no object. Cost ≈ 0.15 µs when seen before.
 
@@ -49,9 +55,14 @@ def locate(event: Event) -> Place | None:
     path = event.path
     if path is None:
         return None
-    if route is not None and (at := place_in(route)) is not None:
-        parts = path.split("/")
-        return (route[:MAX_NAME_CHARS], parts[at][:MAX_NAME_CHARS]) if at < len(parts) and parts[at] else None
+    if route is not None and (place := place_in(route)) is not None:
+        template, at, is_last = place
+        if is_last:  # nearly always: spare the split
+            identity = path[path.rfind("/") + 1 :]
+        else:
+            parts = path.split("/")
+            identity = parts[at] if at < len(parts) else ""
+        return (template, identity[:MAX_NAME_CHARS]) if identity else None
     found = split_path(path)
     if found is None and event.query is not None and event.kind == "api.request":
         return split_query(path, event.query)
@@ -59,16 +70,16 @@ def locate(event: Event) -> Place | None:
 
 
 @lru_cache(maxsize=4096)
-def place_in(route: str) -> int | None:
-    """Which segment of a path is the object's id, by its route: the last parameter; ``None`` when it has none.
+def place_in(route: str) -> tuple[str, int, bool] | None:
+    """Template of a route, the path's segment that is the object's id, and whether it is the last; ``None`` without a parameter.
 
     >>> place_in("/v1/users/{id}/keys"), place_in("/v1/users/:id"), place_in("/v1/users")
-    (3, 3, None)
+    (('/v1/users/{id}/keys', 3, False), ('/v1/users/:id', 3, True), None)
     """
     parts = route.split("/")
-    for at in range(len(parts) - 1, 0, -1):
+    for at in range(len(parts) - 1, -1, -1):
         if parts[at][:1] in {"{", ":", "<"}:
-            return at
+            return route[:MAX_NAME_CHARS], at, at == len(parts) - 1
     return None
 
 

@@ -87,11 +87,11 @@ class Source(EpisodeState):
     last_id: str = ""
     count: int = 0
     """Events since ``first_ts``."""
-    hour_end: float = -NEVER
-    """While an event lies before this, nothing but a count and a compare is done; minus infinity: look at the next one closely."""
+    hour_end: float = 0.0
+    """While an event lies before this, nothing but a count and a compare is done; 0: look at the next one closely."""
     pause: float = 0.0
     """The longest pause of the present hour."""
-    changed_ts: float = -NEVER
+    changed_ts: float = 0.0
     changed_id: str = ""
     """The last change to the audit log."""
     profile: Profile = msgspec.field(default_factory=list)
@@ -136,7 +136,7 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
             state.count += 1
             state.newest = ts
             state.last_id = event.id
-            if pause > state.pause:
+            if pause > state.pause:  # noqa: PLR1730 - a call of max() costs as much as the rest
                 state.pause = pause
             if event.kind == "audit.log_change":
                 state.changed_ts, state.changed_id = ts, event.id
@@ -204,7 +204,7 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
         due = state.newest + limits.silence_s
         if due <= now:
             due = NEVER
-            state.hour_end = -NEVER
+            state.hour_end = 0.0
         state.wake_at = self._earlier(state, limits, due)
 
     def _earlier(self, state: Source, limits: SilenceSettings, due: float) -> float:
@@ -228,12 +228,12 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
         evidence = [state.last_id]
         if told.log_changed and state.changed_id != state.last_id:
             evidence.insert(0, state.changed_id)
-        state.hour_end = -NEVER
+        state.hour_end = 0.0
         first_seen = state.changed_ts if told.log_changed else state.newest
-        episode, phase = state.episode, "update"
+        episode = state.episode
+        phase: Phase = "open" if episode is None else "update"
         if episode is None:
             state.episode = episode = Episode(first_seen, now, len(evidence), 0, 0, evidence)
-            phase = "open"
         state.told = told
         state.wake_at = self._next_step(state, limits, told)
         return self._tell(key, state, episode, phase, now)

@@ -38,6 +38,8 @@ class Past(msgspec.Struct):
     first_seen: float
     last_seen: float
     count: int
+    earlier: int
+    """Those of ``count`` that came before what it did last, in case that is not over after all."""
     evidence: tuple[str, ...]
 
 
@@ -78,6 +80,8 @@ class Correlator:
         links = [_entity_key(finding.tenant, kind, value) for kind, value in finding.links]
         if member is not None:
             self._incidents.relink(member, links)
+            if finding.phase == "open":
+                self._remember(key, member, self._last[key])  # its detector forgot it in a flood, and begins to count anew
         elif finding.phase == "close":
             return None  # it was forgotten for want of room, and said so then
         else:
@@ -97,6 +101,8 @@ class Correlator:
         if past is not None and finding.first_seen - past.last_seen > self._reopen_s:
             past = None
             del self._past[key]
+        elif past is not None and finding.phase != "open":
+            past.count = past.earlier  # it was resolved for want of room only: this finding counts all of it
         member = Member(
             dedup_key=key,
             alert_id=alert_id(finding) if past is None else past.alert_id,
@@ -113,11 +119,13 @@ class Correlator:
         return member
 
     def _resolve(self, key: str, member: Member, finding: Finding) -> None:
-        finding = self._whole(finding)
         self._incidents.close(key)
         self._last.pop(key, None)
-        if not self._detectors[finding.detector].comes_back:
-            return
+        if self._detectors[finding.detector].comes_back or finding.phase != "close":
+            self._remember(key, member, finding)
+
+    def _remember(self, key: str, member: Member, finding: Finding) -> None:
+        whole = self._whole(finding)
         self._past.pop(key, None)  # to the end of the dictionary, which is in the order of resolving
         if len(self._past) >= self._max_open:
             del self._past[next(iter(self._past))]
@@ -126,10 +134,11 @@ class Correlator:
             member.version,
             member.severity,
             member.fired_at,
-            finding.first_seen,
-            finding.last_seen,
-            finding.count,
-            finding.evidence,
+            whole.first_seen,
+            whole.last_seen,
+            whole.count,
+            whole.count - finding.count,
+            whole.evidence,
         )
 
     def _whole(self, finding: Finding) -> Finding:

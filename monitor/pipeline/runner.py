@@ -8,18 +8,20 @@ lies between. An event behind the watermark is handed on at once, and what it ma
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from operator import attrgetter
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
 from detectors.base import NEVER, Detector, KeyOf, KeyState
 from monitor.pipeline.state import KeyedState
-from schemas.event import Event
+from schemas.event import KINDS, Event, Outcome
 from schemas.finding import Finding
 
 IN_TIME = attrgetter("ts", "id")
 BY_TIME = attrgetter("ts")
+OUTCOMES: tuple[str | None, ...] = (*get_args(Outcome), None)
 
 Exempt = Callable[[Event], frozenset[str]]
 """Names of the detectors that must not see an event (``*``: none may)."""
@@ -28,6 +30,8 @@ OnFailure = Callable[[str, BaseException], None]
 _Row = tuple[Callable[[str], KeyState | None], Callable[[str, Any, Event], Finding | None], KeyedState]
 """Look-up of a young state, the detector's ``on_event``, and the states they belong to: what the hot loop needs, found once."""
 
+MOST_TIMERS = 4096
+"""Timers from which on those that mean nothing any more are looked for."""
 _ROTATION = ""  # a heap entry with this key and a negative index changes the generations of detector ~index
 
 
@@ -47,24 +51,32 @@ class Runner:
         """Events that came behind the watermark."""
         self.failed: dict[str, str] = {}
         """Detectors that raised an exception and are disabled: ``name/variant`` → type of the exception."""
+        self.unread: dict[str, str] = {}
+        """Detectors whose saved state could not be read, so that they began with nothing: ``name/variant`` → type of the exception."""
         self._exempt = exempt
         self._on_failure = on_failure
         self._sources: dict[str, float] = {}
         self._held: list[Event] = []
         self._timers: list[tuple[float, int, str]] = []
+        self._most_timers = MOST_TIMERS
         self._position = -NEVER
         self.states = [KeyedState(i, detector) for i, detector in enumerate(detectors)]
-        self._table: dict[str, list[tuple[KeyOf, list[_Row]]]] = {}
+        self._table: dict[str, dict[str | None, list[tuple[KeyOf, list[_Row]]]]] = {}
         self._build_table()
 
     def _build_table(self) -> None:
-        table: dict[str, dict[KeyOf, list[_Row]]] = {}
+        """Who is shown an event of which kind and outcome, by the function that says the key."""
+        kinds = KINDS.union(*(states.detector.kinds for states in self.states))
+        table: dict[str, dict[str | None, dict[KeyOf, list[_Row]]]] = {kind: {outcome: {} for outcome in OUTCOMES} for kind in kinds}
         for states in self.states:
             detector = states.detector
-            if label(detector) not in self.failed:
-                for kind in detector.kinds:
-                    table.setdefault(kind, {}).setdefault(detector.key, []).append((states.young.get, detector.on_event, states))
-        self._table = {kind: list(rows.items()) for kind, rows in table.items()}
+            if label(detector) in self.failed:
+                continue
+            row: _Row = (states.young.get, detector.on_event, states)
+            for kind, outcome in product(detector.kinds, OUTCOMES):
+                if (kind, outcome) not in detector.ignores:
+                    table[kind][outcome].setdefault(detector.key, []).append(row)
+        self._table = {kind: {outcome: list(rows.items()) for outcome, rows in outcomes.items()} for kind, outcomes in table.items()}
 
     # -- sources ------------------------------------------------------------------------------------------------------------------
 
@@ -120,8 +132,8 @@ class Runner:
         held.clear()
         self._sources.clear()
         self.watermark = max(self.watermark, self._position)
-        for _, index, key in sorted(self._timers):
-            if index >= 0:
+        for due, index, key in sorted(set(self._timers)):
+            if index >= 0 and self._is_set(due, index, key):
                 self._call(index, key, "on_end", self._position, found)
         return found
 
@@ -143,6 +155,11 @@ class Runner:
         # Strictly before: an event at the watermark itself may still come, and goes first.
         while timers and timers[0][0] < watermark:
             self._fire(found)
+        if len(timers) > self._most_timers:
+            # Those of keys that were forgotten, or have another timer by now, must not pile up in a flood.
+            timers[:] = {timer for timer in timers if self._is_set(*timer)}
+            heapq.heapify(timers)
+            self._most_timers = max(MOST_TIMERS, 2 * len(timers))
 
     def _hand_on(self, events: Sequence[Event], found: list[Finding], *, late: bool = False) -> None:
         # The hot loop: flat and long on purpose.
@@ -159,7 +176,7 @@ class Runner:
                 next_due = timers[0][0] if timers else NEVER
                 table = self._table
             skip = exempt(event) if exempt is not None else None
-            for key_of, rows in table.get(event.kind, ()):
+            for key_of, rows in table[event.kind][event.outcome]:
                 try:
                     key = key_of(event)
                 except Exception as error:  # noqa: BLE001 - a bug in one detector must not stop the others
@@ -218,6 +235,13 @@ class Runner:
         if state.wake_at != NEVER:
             heapq.heappush(self._timers, (state.wake_at, index, key))
 
+    def _is_set(self, due: float, index: int, key: str) -> bool:
+        """Whether a timer still means something."""
+        if index < 0:
+            return self.states[~index].rotate_at == due
+        state = self.states[index].find(key)
+        return state is not None and state.wake_at == due and due != NEVER
+
     def _call(self, index: int, key: str, method: str, now: float, found: list[Finding]) -> None:
         states = self.states[index]
         state = states.find(key)
@@ -264,14 +288,19 @@ class Runner:
         for states in self.states:
             saved = snapshot["detectors"].get(label(states.detector))
             if saved is not None:
-                self._load(states, saved)
+                try:
+                    self._load(states, saved)
+                except ValueError as error:
+                    self.unread[label(states.detector)] = type(error).__name__
         heapq.heapify(self._timers)
 
     def _load(self, states: KeyedState, saved: Mapping[str, Any]) -> None:
         load, version = states.detector.load, saved["version"]
+        young = {key: load(version, data) for key, data in saved["young"].items()}
+        old = {key: load(version, data) for key, data in saved["old"].items()}
         states.young.clear()
-        states.young.update((key, load(version, data)) for key, data in saved["young"].items())
-        states.old = {key: load(version, data) for key, data in saved["old"].items()}
+        states.young.update(young)
+        states.old = old
         states.evictions = saved["evictions"]
         states.rotate_at = NEVER if saved["rotate_at"] is None else saved["rotate_at"]
         if states.rotate_at != NEVER:

@@ -170,10 +170,10 @@ def test_a_state_that_was_tampered_with_is_refused(name: str) -> None:
 
 
 def test_keys_keep_tenants_apart(name: str) -> None:
-    every = {"actor": "alice", "ip": "192.0.2.1", "session_id": "s1", "target": "user:bob", "device_id": "d1"}
+    every: dict[str, Any] = {"actor": "alice", "ip": "192.0.2.1", "session_id": "s1", "target": "user:bob", "device_id": "d1"}
     for detector in instances(name):
         for kind in sorted(detector.kinds):
-            more = {"outcome": "success", "records": 1, "bytes": 1, "action": "mfa.add", "actor_type": "api_key"}
+            more: dict[str, Any] = {"outcome": "success", "records": 1, "bytes": 1, "action": "mfa.add", "actor_type": "api_key"}
             keys = [detector.key(Event(kind, T0, "e1", tenant=tenant, **every, **more)) for tenant in ("acme", "globex", None)]
             present = [key for key in keys if key is not None]
             assert len(present) in {0, 3}

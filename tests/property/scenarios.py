@@ -8,6 +8,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from tests.property import request_scenarios
+
 Row = dict[str, Any]
 Scenario = Callable[[Random], list[Row]]
 
@@ -70,6 +72,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "impossible_travel": {"quiet_s": 600},
     "new_geography": {"grace_logins": 3, "grace_s": 600, "country_memory_s": 3600, "other_memory_s": 1800, "quiet_s": 600},
     "session_hijack": {"window_s": 300, "quiet_s": 300},
+    **request_scenarios.SETTINGS,
     "bulk_export": {"objects": 8, "records": 500, "bytes": 1_000_000, "window_s": 120, "service_factor": 2, "quiet_s": 180},
 }
 """Limits that short logs can reach, in the form of the configuration file."""
@@ -274,7 +277,7 @@ def abroad(rng: Random) -> list[Row]:
         "kind": "auth.login",
     }
     rows = [{"at": at, **own, **home} for at in spread(rng, rng.randint(3, 6), 300)]
-    at = 400 + rng.choice([0, 100, 4000])
+    at = 400.0 + rng.choice([0, 100, 4000])
     for place in elsewhere[: rng.randint(1, 2)]:
         other = {"ip": address(rng), "device_id": rng.choice(["stolen", "laptop-1", None]), "user_agent": rng.choice(AGENTS)}
         for _ in range(rng.randint(1, 4)):
@@ -353,5 +356,6 @@ SCENARIOS: dict[str, tuple[Scenario, ...]] = {
     "new_geography": (abroad,),
     "session_hijack": (replay_cookie,),
     "bulk_export": (export,),
+    **request_scenarios.SCENARIOS,
 }
 """What makes each detector speak. ``day`` is mixed into every log besides."""

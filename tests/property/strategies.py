@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import cache
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import orjson
@@ -93,6 +94,18 @@ def _events(rows: list[Row], grid_s: float, rng: Random) -> Log:
         fields = {name: value for name, value in row.items() if name != "at"}
         events.append(Event(**fields, ts=T0 + row["at"] // grid_s * grid_s, id=f"{number:x}"))
     return Log(sorted(events, key=in_time))
+
+
+def placed(events: Sequence[Event]) -> list[Event]:
+    """Copies of the events with what a look-up of the address would add: an accuracy, and a kind of network for some."""
+    return [
+        msgspec.structs.replace(
+            event,
+            accuracy_km=(0.0, 20.0, 300.0)[crc32((event.city or "").encode()) % 3],
+            network=(None, None, None, None, "vpn", "hosting", "mobile")[crc32((event.ip or "").encode()) % 7],
+        )
+        for event in events
+    ]
 
 
 def in_time(event: Event) -> tuple[float, str]:

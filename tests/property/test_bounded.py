@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from detectors.base import NEVER, BaseDetector
 from detectors.registry import DETECTORS, build
-from monitor.alerts.correlate import printable
 from monitor.pipeline.runner import Runner
 from schemas.event import Event
 from schemas.finding import Finding
 from schemas.severity import RANK
+from schemas.text import printable
 from tests.helpers import T0
 from tests.property.runs import Pipeline
-from tests.property.strategies import EACH_AND_ALL, LATENESS_S, delayed, delays, instances, logs, record, search, title_of
+from tests.property.strategies import EACH_AND_ALL, LATENESS_S, delayed, delays, instances, logs, placed, record, search, title_of
 
 FLOOD = 20_000
 MAX_KEYS = 1000
@@ -92,16 +92,22 @@ ENTITY_FIELDS: dict[str, dict[str, str]] = {
     "ip": {"ip": "203.0.113.9"},
     "session": {"session_id": "s1"},
     "target": {"target": "file:1"},
-    "source": {},
+    "source": {"target": "host:web1"},
     "tenant": {},
 }
 """What makes all events one key, beside the tenant."""
 
 
-def flood(detector: BaseDetector[Any, Any], number: int, step_s: float, *, one_key: bool, outcomes: Sequence[str | None]) -> Iterator[Event]:
-    fixed = {"tenant": "acme", **ENTITY_FIELDS[detector.entity_type]} if one_key else {}
+def flood(
+    detector: BaseDetector[Any, Any], number: int, step_s: float, *, one_key: bool, outcomes: Sequence[str | None]
+) -> Iterator[Event]:
+    fixed: dict[str, Any] = {"tenant": "acme", **ENTITY_FIELDS[detector.entity_type]} if one_key else {}
     kinds = sorted(detector.kinds)
+    if detector.entity_type == "ip" and detector.key(strange(0, kinds[0], step_s, "failure")) is None:
+        fixed["actor"] = None  # it looks at what has no actor
     for i in range(number):
+        if detector.entity_type == "source" and not one_key:
+            fixed["target"] = f"host:web{i}"
         yield strange(i, kinds[i // 7 % len(kinds)], step_s, outcomes[i % len(outcomes)], **fixed)
 
 
@@ -181,10 +187,26 @@ def test_events_are_left_as_they_are(names: tuple[str, ...]) -> None:
     @given(logs(names), delays(60.0))
     def holds(events: list[Event], by: Sequence[float]) -> None:
         runner = Runner(instances(names), lateness_s=LATENESS_S)
-        before = [msgspec.to_builtins(event) for event in events]
-        runner.run("log", delayed(events, by))
+        shown = placed(events)
+        before = [msgspec.to_builtins(event) for event in shown]
+        runner.run("log", delayed(shown, by))
         runner.finish()
-        assert [msgspec.to_builtins(event) for event in events] == before
+        assert [msgspec.to_builtins(event) for event in shown] == before
+
+    holds()
+
+
+@each_and_all
+def test_outcomes_that_make_no_state_would_have_changed_nothing(names: tuple[str, ...]) -> None:
+    @search(10)
+    @given(logs(names), delays(60.0))
+    def holds(events: list[Event], by: Sequence[float]) -> None:
+        as_it_is, eager = instances(names), instances(names)
+        for detector in eager:
+            detector.passive = frozenset()
+        both = [Runner(detectors, lateness_s=LATENESS_S) for detectors in (as_it_is, eager)]
+        lazily, eagerly = (runner.run("log", delayed(placed(events), by)) + runner.finish() for runner in both)
+        assert lazily == eagerly
 
     holds()
 
@@ -231,7 +253,7 @@ def test_findings_are_in_order_and_can_be_explained(names: tuple[str, ...]) -> N
     def holds(events: list[Event], by: Sequence[float]) -> None:
         detectors = instances(names)
         runner = Runner(detectors, lateness_s=LATENESS_S)
-        findings = runner.run("log", delayed(events, by))
+        findings = runner.run("log", delayed(placed(events), by))
         findings += runner.finish()
         assert not runner.failed
         known = {event.id for event in events}
@@ -290,7 +312,7 @@ def test_late_events_are_counted_and_said_to_be_late(names: tuple[str, ...]) -> 
     def holds(events: list[Event], by: Sequence[float]) -> None:
         runner = Runner(instances(names), lateness_s=LATENESS_S)
         newest, late = -math.inf, 0
-        for event in delayed(events, by):
+        for event in delayed(placed(events), by):
             is_late = event.ts < newest - LATENESS_S
             newest, late = max(newest, event.ts), late + is_late
             for finding in runner.run("log", [event]):

@@ -1,0 +1,138 @@
+"""From records to events: rejects are counted and kept, repeats dropped, false leaps refused."""
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+
+from monitor.pipeline.believe import LEAP_S
+from monitor.pipeline.ingest import Ingest
+from monitor.pipeline.seen import Seen
+from schemas.errors import RejectError
+from schemas.event import Event
+from schemas.formats import FORMATS
+from schemas.formats.base import Context, Memory
+from tests.helpers import T0
+
+Kept = list[tuple[str, int, bytes, str]]
+
+
+def ingest(kept: Kept | None = None, seen: Seen | None = None, source: str = "log") -> Ingest:
+    def keep(name: str, line: int, record: bytes, error: RejectError) -> None:
+        if kept is not None:
+            kept.append((name, line, record, error.reason))
+
+    parser = FORMATS["native"].parser(Context(memory=Memory()))
+    return Ingest(source, parser, seen or Seen(), keep)
+
+
+def line(seconds: float, event_id: str | None = None, kind: str = "auth.login") -> bytes:
+    return orjson.dumps({"time": T0 + seconds, "kind": kind, "id": event_id or f"e{seconds:g}"})
+
+
+def ids(events: Sequence[Event]) -> list[str]:
+    return [event.id for event in events]
+
+
+def take(source: Ingest, records: Sequence[bytes], first_line: int = 1) -> list[str]:
+    return ids(source.decode(records, range(first_line, first_line + len(records))))
+
+
+BEGINNING = [line(i) for i in range(8)]
+"""Enough of a log to believe its time."""
+
+
+def test_events_come_in_the_order_of_their_records() -> None:
+    source = ingest()
+    assert take(source, [*BEGINNING, line(7.5), line(7.25)]) == [*(f"e{i}" for i in range(8)), "e7.5", "e7.25"]
+    assert source.records == 10
+    assert source.kinds == {"auth.login": 10}
+    assert source.believed == T0 + 7.5
+
+
+def test_a_record_that_is_no_event_is_counted_kept_whole_and_skipped() -> None:
+    kept: Kept = []
+    source = ingest(kept)
+    bad = [b"\xff", b"no json", b'{"time": 1770000000, "kind": "tea.time"}', b'{"kind": "auth.login"}']
+    assert take(source, [*BEGINNING, *bad, line(9)], first_line=100)[-1] == "e9"
+    assert kept == [
+        ("log", 108, bad[0], "not_utf8"),
+        ("log", 109, bad[1], "not_json"),
+        ("log", 110, bad[2], "unknown_kind"),
+        ("log", 111, bad[3], "missing_field"),
+    ]
+    assert source.rejected == {"not_utf8": 1, "not_json": 1, "unknown_kind": 1, "missing_field": 1}
+    assert source.records == 13
+
+
+def test_a_repeat_is_dropped_and_counted_within_a_batch_and_later() -> None:
+    source = ingest()
+    assert take(source, [*BEGINNING, BEGINNING[3], BEGINNING[3]]) == [f"e{i}" for i in range(8)]
+    assert take(source, [BEGINNING[0], line(9)]) == ["e9"]
+    assert source.repeats == 3
+
+
+def test_sources_know_of_each_other_s_events() -> None:
+    seen = Seen()
+    first, second = ingest(seen=seen), ingest(seen=seen, source="other")
+    take(first, BEGINNING)
+    assert take(second, BEGINNING) == []
+    assert (first.repeats, second.repeats) == (0, 8)
+
+
+def test_a_lone_leap_is_refused_once_the_source_goes_on() -> None:
+    kept: Kept = []
+    source = ingest(kept)
+    wrong = line(300 * LEAP_S, "wrong")
+    assert take(source, [*BEGINNING, wrong]) == [f"e{i}" for i in range(8)]
+    assert kept == []
+    assert take(source, [line(9)], first_line=10) == ["e9"]
+    assert kept == [("log", 9, wrong, "future_time")]
+    assert source.believed == T0 + 9
+
+
+def test_a_gap_of_days_is_believed() -> None:
+    source = ingest()
+    after = [line(5 * LEAP_S + i) for i in range(8)]
+    assert take(source, BEGINNING + after[:7]) == [f"e{i}" for i in range(8)]
+    assert len(take(source, after[7:])) == 8
+    assert source.believed == T0 + 5 * LEAP_S + 7
+    assert source.rejected == {}
+
+
+def test_a_part_of_the_log_out_of_its_order_is_sent_ahead() -> None:
+    source = ingest()
+    part = [line(5 * LEAP_S + i, f"part{i}") for i in range(5)]
+    assert take(source, [*BEGINNING, *part, line(9)])[-1] == "e9"
+    assert ids(source.ahead) == [f"part{i}" for i in range(5)]
+    assert source.believed == T0 + 9
+    assert source.kinds.total() == 14
+
+
+def test_a_short_log_comes_at_its_end() -> None:
+    source = ingest()
+    assert take(source, BEGINNING[:3]) == []
+    assert ids(source.end()) == ["e0", "e1", "e2"]
+    assert source.kinds == {"auth.login": 3}
+
+
+@pytest.mark.parametrize("cut", range(12))
+def test_it_goes_on_after_a_restart_as_if_nothing_had_happened(cut: int) -> None:
+    records = [*BEGINNING, line(300 * LEAP_S, "wrong"), b"bad", line(9), BEGINNING[2]]
+    whole_kept: Kept = []
+    whole = ingest(whole_kept)
+    expected = take(whole, records)
+
+    kept: Kept = []
+    seen = Seen()
+    first = ingest(kept, seen)
+    got = take(first, records[:cut])
+    fresh = Seen()
+    fresh.load(orjson.loads(orjson.dumps(seen.dump())))
+    second = ingest(kept, fresh)
+    second.load(orjson.loads(orjson.dumps(first.dump())))
+    got += take(second, records[cut:], first_line=cut + 1)
+
+    assert got == expected
+    assert sorted(kept) == sorted(whole_kept)
+    assert second.dump() == whole.dump()
