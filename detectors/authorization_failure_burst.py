@@ -153,7 +153,8 @@ class AuthorizationFailureBurst(EpisodeDetector[Refusals, RefusalLimits]):
         self._allow(state, limits, ts)
         state.allowed -= 1
         state.refused += 1
-        slide(state.fails, (ts, event.id, entry), limits.window_s, 2 * max(limits.threshold, limits.fast_distinct))
+        most = max(2 * limits.threshold, 2 * limits.fast_distinct, limits.stuck_threshold)
+        slide(state.fails, (ts, event.id, entry), limits.window_s, most)
         state.others.append(other[:64])
         del state.others[:-20]
         old = False

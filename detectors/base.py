@@ -153,7 +153,8 @@ class BaseDetector(Generic[S, L]):
         chosen: Overrides[L] = settings.overrides_of(variant)
         self.limits: L = chosen.default
         self.overrides = chosen if chosen.rules else None
-        self.idle_ttl_s = max(self.memory_s(limits) for limits in chosen.all())
+        self.all_limits = tuple(chosen.all())
+        self.idle_ttl_s = max(self.memory_s(limits) for limits in self.all_limits)
 
     def memory_s(self, limits: L) -> float:
         """How long a key must be remembered after its last event for these limits to work (seconds)."""

@@ -21,6 +21,8 @@ MAX_OBJECTS = 10_000
 """Objects told apart within the window, at most; no limit is higher, service accounts' included."""
 MAX_TARGET_CHARS = 64
 """A longer name is remembered as its digest."""
+MOST_OF_ONE = 10**12
+"""Records or bytes of one event that count: more is a mistake or a lie, and sums of them must fit into 64 bits wherever they are sent."""
 FAR_BEYOND = 5
 """Times a limit from which on it is no matter of taste."""
 SERVICES = frozenset({"service", "api_key"})
@@ -134,11 +136,13 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
                 return None
         pane.events += 1
         if event.records > 0:
-            pane.records += event.records
-            state.records += event.records
+            records = min(event.records, MOST_OF_ONE)
+            pane.records += records
+            state.records += records
         if event.bytes > 0:
-            pane.bytes += event.bytes
-            state.bytes += event.bytes
+            volume = min(event.bytes, MOST_OF_ONE)
+            pane.bytes += volume
+            state.bytes += volume
         if nameless:
             pane.nameless += 1
             state.nameless += 1
@@ -160,8 +164,8 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
 
     def _grow(self, key: str, state: Exports, taken: Taken, event: Event, target: str | None) -> Finding | None:
         """One more event of the open episode."""
-        taken.records += max(0, event.records)
-        taken.bytes += max(0, event.bytes)
+        taken.records += min(max(0, event.records), MOST_OF_ONE)
+        taken.bytes += min(max(0, event.bytes), MOST_OF_ONE)
         taken.ips.add(event.ip or "")
         if target is not None:
             taken.objects.add(target)

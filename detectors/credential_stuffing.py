@@ -11,7 +11,7 @@ from detectors.episode import MAX_EVIDENCE, EpisodeDetector, EpisodeState
 from detectors.panes import SHOWN, Pane, Sums, merged, pane_of, sums
 from detectors.phrases import span, times
 from detectors.settings import Count, DetectorSettings, Seconds
-from detectors.shared_address import Known, SharedLimits, first_names, is_known, is_shared, vouch
+from detectors.shared_address import Known, SharedLimits, first_names, fresh_s, is_known, is_shared, vouch
 from detectors.tries import FAILURE, MAX_ACTORS, SUCCESS, UNKNOWN_USER, Tries, add_try, in_window, shown
 from detectors.windows import Distinct
 from schemas.event import Event
@@ -112,6 +112,11 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
     Settings = StuffingSettings
     State = Stuffing
 
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._fresh_s = fresh_s(limits.shared_memory_s for limits in self.all_limits)
+        self._longest_window_s = max(limits.window_s for limits in self.all_limits)
+
     def memory_s(self, limits: StuffingLimits) -> float:
         """The window, or as long as successes count."""
         return max(limits.window_s, limits.shared_memory_s if self.variant == "by_ip" else 0.0)
@@ -123,7 +128,13 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
         actor, outcome = event.actor, event.outcome
         if actor is None or (outcome not in {"success", "failure"}):
             return None
-        limits, ts = self.limits_of(key), event.ts
+        ts = event.ts
+        if outcome == "success":
+            # The common case: somebody who was known here before the window, noted lately.
+            seen = state.good.get(actor)
+            if seen is not None and 0 <= ts - seen[1] <= self._fresh_s and ts - seen[0] > self._longest_window_s and state.episode is None:
+                return None
+        limits = self.limits_of(key)
         if outcome == "success":
             before = ts - limits.window_s if state.episode is None else state.episode.first_seen
             known = is_known(state.good, actor, ts - limits.shared_memory_s, before)
@@ -195,14 +206,16 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
     # -- one tenant, from many addresses ------------------------------------------------------------------------------------------
 
     def _on_tenant(self, key: str, state: Stuffing, event: Event) -> Finding | None:
-        failed = event.outcome == "failure"
-        if not failed and event.outcome != "success":
+        outcome, ts, panes = event.outcome, event.ts, state.panes
+        if outcome == "challenge" or outcome is None:
             return None
-        limits, ts = self.limits_of(key), event.ts
-        pane = pane_of(state.panes, ts, limits.window_s)
-        if pane is None:
-            return None
-        if not failed:
+        limits = self.limits if self.overrides is None else self.limits_of(key)
+        pane = panes[-1] if panes else None
+        if pane is None or not pane.start <= ts < pane.end:
+            pane = pane_of(panes, ts, limits.window_s)
+            if pane is None:
+                return None
+        if outcome == "success":
             pane.successes += 1
             return None
         pane.failures += 1

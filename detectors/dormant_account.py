@@ -28,7 +28,8 @@ class DormantSettings(DetectorSettings):
 
     dormant_s: Annotated[Seconds, Field(description="Seconds without any use after which an account is dormant.")] = 90 * DAY_S
     watch_s: Annotated[
-        Seconds, Field(description="Seconds after the return in which an export, an administrative action or a changed factor or key is grave.")
+        Seconds,
+        Field(description="Seconds after the return in which an export, an administrative action or a changed factor or key is grave."),
     ] = DAY_S
     quiet_s: Quiet = DAY_S
 
@@ -175,7 +176,9 @@ class DormantAccount(EpisodeDetector[LastUse, DormantSettings]):
         deeds = str(f["deeds"])
         done = "" if deeds == "none" else f" It then did what matters: {', '.join(_DEEDS[deed] for deed in deeds.split(', '))}."
         whom = "service account" if f["account"] == "service" else "account"
-        return f"This {whom} was not used for {span(float(f['away_s']))} and is in use again, in {times(finding.count, 'event')}{place}.{done}"
+        return (
+            f"This {whom} was not used for {span(float(f['away_s']))} and is in use again, in {times(finding.count, 'event')}{place}.{done}"
+        )
 
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""

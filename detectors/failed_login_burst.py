@@ -9,7 +9,7 @@ from detectors.base import Variant, by_actor, by_ip
 from detectors.episode import EpisodeDetector, EpisodeState
 from detectors.phrases import span, times
 from detectors.settings import DetectorSettings, Seconds
-from detectors.shared_address import Known, SharedLimits, is_shared, vouch
+from detectors.shared_address import Known, SharedLimits, fresh_s, is_shared, vouch
 from detectors.windows import Distinct, slide
 from schemas.event import Event
 from schemas.finding import EntityType, Fact, Finding
@@ -73,6 +73,10 @@ class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
     Settings = BurstSettings
     State = Burst
 
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._fresh_s = fresh_s(limits.shared_memory_s for limits in self.all_limits)
+
     def memory_s(self, limits: BurstLimits) -> float:
         """The window, or as long as successes count."""
         return max(limits.window_s, limits.shared_memory_s if self.variant == "by_ip" else 0.0)
@@ -80,7 +84,10 @@ class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
     def on_event(self, key: str, state: Burst, event: Event) -> Finding | None:
         """Count a failure; a success forgives or vouches."""
         if event.outcome == "success":
-            self._succeed(key, state, event)
+            # The common case: somebody known, noted lately.
+            seen = state.good.get(event.actor or "")
+            if seen is None or not 0 <= event.ts - seen[1] <= self._fresh_s:
+                self._succeed(key, state, event)
             return None
         if event.outcome != "failure":
             return None

@@ -1,6 +1,7 @@
 """Two successful logins of one account farther apart than anyone can travel in the time between them (ATT&CK T1078.004)."""
 
 from bisect import bisect_right, insort
+from hashlib import blake2b
 from math import ceil
 from typing import Annotated, ClassVar, Literal
 
@@ -54,8 +55,9 @@ class TravelSettings(DetectorSettings):
         Field(
             ge=0,
             le=14,
-            description="After this many days of jumps of one and the same device between the same two networks, further ones are a habit "
-            "(a company's VPN) and alert with severity info. Counted over 30 days. 0: never.",
+            description="After this many days of jumps between the same two networks, by one device (a company's VPN) or by the same two, each "
+            "from its own network (a phone whose carrier comes out far away), further ones are a habit and alert with severity info. "
+            "Counted over 30 days. 0: never.",
         ),
     ] = 3
     quiet_s: Quiet = 43_200
@@ -96,7 +98,7 @@ class Travel(EpisodeState):
     anchors: list[Anchor] = msgspec.field(default_factory=list)
     """Sorted by event time. Of several in a row from one address only the first and the last are kept."""
     pairs: dict[str, list[int]] = msgspec.field(default_factory=dict)
-    """Networks between which a device jumped, and on which days (since 1970, UTC), in order."""
+    """Networks between which a device jumped, or two devices, and on which days (since 1970, UTC), in order."""
     jump: Jump | None = None
 
 
@@ -115,7 +117,9 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
     false_positives = (
         "A VPN, cloud desktop or relay: networks of these kinds are ignored; add the AS number of yours to the table of networks.",
         "A company VPN in no such table: a device that jumps between the same two networks on more than `habit_days` days makes info only.",
-        "The same, by a thief of a device's identity: each of those first days alerts in full; a `habit_days` of 0 switches habits off.",
+        "A phone whose carrier comes out into the internet far away: add its AS number to the table of networks; else a habit as well, "
+        "when the same two devices do it from the same two networks.",
+        "The same, by a thief of a device's identity, or by one who comes back day after day: each of those first days alerts in full; a `habit_days` of 0 switches habits off.",
         "An address database that is wrong: the accuracy radius is taken off the distance, and `min_distance_km` can be raised.",
         "An account several people share: give each their own, or allow-list it by name until then.",
     )
@@ -168,11 +172,11 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
         return self.go_on(key, state, event.ts, event.id)
 
     def _note_habit(self, state: Travel, limits: TravelSettings, jump: Jump, a: Anchor, b: Anchor) -> bool:
-        """Remember that the device jumped this day; whether it did so on enough days before."""
-        if jump.device != "same" or not limits.habit_days:
+        """Remember that the device, or these two, jumped this day; whether they did so on enough days before."""
+        if jump.device == "unknown" or not limits.habit_days:
             return False
         pairs, today = state.pairs, int(jump.last_ts // DAY_S)
-        name = "/".join(sorted((_network(a), _network(b))))
+        name = "/".join(sorted(_network(end) if jump.device == "same" else f"{_network(end)}#{_digest(end)}" for end in (a, b)))
         days = pairs.get(name)
         if days is None:
             if len(pairs) >= MAX_PAIRS:
@@ -220,7 +224,8 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
         when = f"{span(gap_s)} apart: {f['speed_kmh']:,} km/h" if gap_s >= LEAST_GAP_S else "at the same time"
         device = {"same": ", with the same device", "other": ", with different devices"}.get(str(f["device"]), "")
         more = f" {times(finding.count, 'login')} belong to it so far." if finding.count > 2 else ""
-        habit = " This device jumps between these networks often." if f["habit"] == "yes" else ""
+        who = "This device jumps" if f["device"] == "same" else "These devices jump"
+        habit = f" {who} between these networks often." if f["habit"] == "yes" else ""
         return f"Logins from {f['from']} and {f['to']}, {f['distance_km']:,} km and {when}{device}.{more}{habit}"
 
     def counterfactual(self, finding: Finding) -> str:
@@ -293,6 +298,10 @@ def _place(anchor: Anchor) -> str:
 def _network(anchor: Anchor) -> str:
     """Where an address leads into the internet: its network and, to about 100 km, its place."""
     return f"{anchor.asn}@{anchor.lat:.0f},{anchor.lon:.0f}"
+
+
+def _digest(anchor: Anchor) -> str:
+    return blake2b((anchor.device_id or "").encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 def _hours(seconds: float) -> str:

@@ -129,7 +129,7 @@ class MfaChange(EpisodeDetector[Factors, MfaChangeSettings]):
         limits, ts = self.limits_of(key), event.ts
         by = event.actor if event.actor is not None and event.actor != split_key(key)[1] else ""
         if change == "policy_off":
-            self._note(state, MEDIUM, "policy", "the demand for a second factor was dropped for more than one account", by, event.ip)
+            self._note(state, MEDIUM, "policy", "the demand for a second factor was dropped", by, event.ip)
             return self._weigh(key, state, change, event, [])
         reasons, entries, at_home = self._reasons(state, event, limits, by)
         finding = None
@@ -276,8 +276,10 @@ class MfaChange(EpisodeDetector[Factors, MfaChangeSettings]):
     def explain(self, finding: Finding) -> str:
         """See ``Detector``."""
         f = finding.facts
+        if f["rule"] == "policy":
+            return "This account dropped the demand for a second factor for more than one account."
         done = [f"{times(f[name], 'factor')} {name}" for name in ("removed", "added") if f[name]]
-        return f"{' and '.join(done) or 'Policy changed'} by {f['by']}; {f['why']}."
+        return f"{' and '.join(done)} by {f['by']}; {f['why']}."
 
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""

@@ -66,6 +66,7 @@ class Pane(msgspec.Struct):
     """The logins of one stretch of time. At most 2 × ``MOST_VALUES`` values, about 25 KB."""
 
     start: float
+    end: float
     successes: int = 0
     failures: int = 0
     unknown: int = 0
@@ -91,7 +92,7 @@ def pane_of(panes: list[Pane], ts: float, window_s: float) -> Pane | None:
         oldest = start - window_s
         while panes and panes[0].start < oldest:
             del panes[0]
-    panes.append(Pane(start))
+    panes.append(Pane(start, start + pane_s))
     return panes[-1]
 
 

@@ -9,7 +9,7 @@ from detectors.base import Variant, by_ip
 from detectors.episode import EpisodeDetector, EpisodeState, Quiet
 from detectors.phrases import span, times
 from detectors.settings import Count, DetectorSettings, Seconds
-from detectors.shared_address import Known, SharedLimits, first_names, is_known, is_shared, number_known, vouch
+from detectors.shared_address import Known, SharedLimits, first_names, fresh_s, is_known, is_shared, number_known, vouch
 from detectors.tries import FAILURE, MAX_ACTORS, SUCCESS, Tries, Try, add_try, in_window, shown
 from detectors.windows import Distinct
 from schemas.event import Event
@@ -90,6 +90,10 @@ class PasswordSpray(EpisodeDetector[Spray, SpraySettings]):
     Settings = SpraySettings
     State = Spray
 
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._fresh_s = fresh_s(limits.shared_memory_s for limits in self.all_limits)
+
     def memory_s(self, limits: SpraySettings) -> float:
         """The window, or as long as successes count."""
         return max(limits.window_s, limits.shared_memory_s)
@@ -100,6 +104,10 @@ class PasswordSpray(EpisodeDetector[Spray, SpraySettings]):
         if actor is None:
             return None
         if event.outcome == "success":
+            # The common case: nobody failed here, and it is somebody known, noted lately.
+            seen = state.good.get(actor)
+            if seen is not None and 0 <= event.ts - seen[1] <= self._fresh_s and not state.tries and state.episode is None:
+                return None
             return self._succeed(key, state, event, actor)
         if event.outcome != "failure":
             return None

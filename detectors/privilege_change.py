@@ -23,6 +23,22 @@ SHOWN = 5
 SHOWN_CHARS = 80
 FAILED = ("failure", "challenge")
 
+KINDS = frozenset({"admin.action", "account.change", "credential.change", "data.export", "auth.login"})
+NO_GRANTS = frozenset({"auth.login", "data.export", "credential.change"})
+"""Kinds that are read to know an account by, and never are a grant."""
+UNDONE = frozenset((kind, outcome) for kind in KINDS for outcome in FAILED)
+LOGINS = frozenset(("auth.login", outcome) for outcome in ("success", None))
+
+
+def by_grantee(event: Event) -> str | None:
+    """One key per tenant and account: the one that was given something, else the one that acts."""
+    if event.kind not in NO_GRANTS and event.target is not None and is_grant(event) and not is_self(event):
+        name = grantee(event)
+        if name is not None:
+            return f"{event.tenant or ''}\x1f{name}"
+    return by_actor(event)
+
+
 Globs = tuple[Annotated[str, Field(min_length=1, max_length=256)], ...]
 
 
@@ -31,10 +47,14 @@ class PrivilegeSettings(DetectorSettings):
 
     new_s: Annotated[Seconds, Field(description="Seconds without a grant by the account after which its next one is unusual.")] = 90 * DAY_S
     grace_s: Annotated[
-        Seconds, Field(description="Seconds for which an account must have been seen before its first grant is of medium severity; until then low.")
+        Seconds,
+        Field(description="Seconds for which an account must have been seen before its first grant is of medium severity; until then low."),
     ] = 14 * DAY_S
     burst_targets: Annotated[
-        int, Field(ge=2, le=MOST_RECENT, description="Different targets that one account grants something within `window_s`, for medium severity.")
+        int,
+        Field(
+            ge=2, le=MOST_RECENT, description="Different targets that one account grants something within `window_s`, for medium severity."
+        ),
     ] = 5
     high_targets: Annotated[int, Field(ge=2, le=MOST_RECENT, description="The same, for high severity.")] = 9
     window_s: Annotated[Seconds, Field(description="Seconds in which those grants fall.")] = 3600
@@ -88,9 +108,12 @@ class Rights(EpisodeState):
     """At most 64 grants and 256 targets of one open alert; four numbers (0.1 KB) for nearly all accounts."""
 
     first_ts: float = 0.0
-    """When the account was seen first; as one that gets something: when it last administered."""
+    """When the account was seen first."""
     last_ts: float = 0.0
-    """Its last grant; as one that gets something: its last export."""
+    """Its last grant."""
+    admin_ts: float = 0.0
+    """``by_target``: when it last administered anything."""
+    export_ts: float = 0.0
     number: int = 0
     recent: list[tuple[float, str, str]] | None = None
     wave: Wave | None = None
@@ -106,7 +129,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
     name = "privilege_change"
     title = "Unusual grant of rights"
     sees = "Somebody grants rights who never does, to itself, or to many at once; or uses new rights within the hour."
-    kinds = frozenset({"admin.action", "account.change", "credential.change", "data.export", "auth.login"})
+    kinds = KINDS
     techniques = ("T1098", "T1098.003")
     false_positives = (
         "A new administrator: the first grant alerts once, low while the account itself is new; what follows within 90 days is silent.",
@@ -114,7 +137,10 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
         "A reorganisation: a burst by the administrator who does it; raise `burst_targets` with an override for that account.",
         "A new colleague who starts at once: told of as new rights in use, unless the account did such things within `known_s` before.",
     )
-    variants: ClassVar[dict[str, Variant]] = {}
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_actor": Variant("actor", by_actor, ignores=UNDONE),
+        "by_target": Variant("actor", by_grantee, ignores=UNDONE | LOGINS),
+    }
     Settings = PrivilegeSettings
     State = Rights
 
@@ -132,7 +158,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
             return self._of_grantee(key, state, event)
         if not state.first_ts or event.ts < state.first_ts:
             state.first_ts = event.ts
-        if event.kind in _NO_GRANTS or not is_grant(event):
+        if event.kind in NO_GRANTS or not is_grant(event):
             return None
         return self._grant(key, state, event)
 
@@ -190,14 +216,14 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
 
     def _of_grantee(self, key: str, state: Rights, event: Event) -> Finding | None:
         limits, ts = self.limits_of(key), event.ts
-        if event.kind not in _NO_GRANTS and is_grant(event) and grantee(event) is not None and not is_self(event):
+        if event.kind not in NO_GRANTS and is_grant(event) and grantee(event) is not None and not is_self(event):
             if state.episode is None:  # what is being told of stays what it was
                 by = (event.actor or "")[:SHOWN_CHARS]
                 automation = self._is_automation(limits, event.actor, event.actor_type)
                 state.given = Given(ts, event.id, (event.action or "")[:SHOWN_CHARS], by, automation)
             return None
         export = event.kind == "data.export"
-        last_ts = state.last_ts if export else state.first_ts
+        last_ts = state.export_ts if export else state.admin_ts
         given = state.given
         finding = None
         if given is not None and 0 <= ts - given.ts <= limits.use_s:
@@ -212,9 +238,9 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
             state.given = None
         if ts > last_ts:
             if export:
-                state.last_ts = ts
+                state.export_ts = ts
             else:
-                state.first_ts = ts
+                state.admin_ts = ts
         return finding
 
     # -- what is said ---------------------------------------------------------------------------------------------------------------
@@ -276,7 +302,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
         if given is None:
             return ()
         links: tuple[tuple[EntityType, str], ...] = (("ip", given.ip),) if given.ip is not None else ()
-        return ((*links, ("actor", given.by)) if given.by else links)
+        return (*links, ("actor", given.by)) if given.by else links
 
     def explain(self, finding: Finding) -> str:
         """See ``Detector``."""
@@ -305,24 +331,3 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
             case "burst":
                 return f"silent with fewer than {times(f['burst_targets'], 'target')} in {span(float(f['window_s']))}"
         return f"silent if the account had granted something within {span(float(f['new_s']))} before"
-
-
-_NO_GRANTS = frozenset({"auth.login", "data.export", "credential.change"})
-"""Kinds that are read to know an account by, and never are a grant."""
-
-
-def by_grantee(event: Event) -> str | None:
-    """One key per tenant and account: the one that was given something, else the one that acts."""
-    if event.kind not in _NO_GRANTS and event.target is not None and is_grant(event) and not is_self(event):
-        name = grantee(event)
-        if name is not None:
-            return f"{event.tenant or ''}\x1f{name}"
-    return by_actor(event)
-
-
-_UNDONE = frozenset((kind, outcome) for kind in PrivilegeChange.kinds for outcome in FAILED)
-_LOGINS = frozenset(("auth.login", outcome) for outcome in ("success", None))
-PrivilegeChange.variants = {
-    "by_actor": Variant("actor", by_actor, ignores=_UNDONE),
-    "by_target": Variant("actor", by_grantee, ignores=_UNDONE | _LOGINS),
-}

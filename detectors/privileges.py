@@ -5,26 +5,29 @@ from functools import lru_cache
 
 from schemas.event import Event
 
-_EXACT = frozenset(
+_EXACT_NAMES = (
     # Normalised actions that say it without the word for what was given.
-    (
-        "app.grant app.owner_add grant.create group.owner_add mailbox.grant delegation.grant impersonation.grant role.eligible"
-        " user.promote user.make_admin"
-        # Calls of AWS IAM: policies are attached, written, or made to say something else; a boundary is taken away.
-        " PutUserPolicy PutRolePolicy PutGroupPolicy CreatePolicyVersion SetDefaultPolicyVersion UpdateAssumeRolePolicy AddUserToGroup"
-        " DeleteUserPermissionsBoundary DeleteRolePermissionsBoundary"
-    ).split()
+    "app.grant app.owner_add grant.create group.owner_add mailbox.grant delegation.grant impersonation.grant role.eligible"
+    " user.promote user.make_admin"
+    # Calls of AWS IAM: policies are attached, written, or made to say something else; a boundary is taken away.
+    " PutUserPolicy PutRolePolicy PutGroupPolicy CreatePolicyVersion SetDefaultPolicyVersion UpdateAssumeRolePolicy AddUserToGroup"
+    " DeleteUserPermissionsBoundary DeleteRolePermissionsBoundary"
 )
+_GIVE_WORDS = "grant granted assign assigned add added attach attached give given elevate elevated"
+_POWER_WORDS = "role roles privilege privileges permission permissions owner owners"
+_NOT_GIVEN_WORDS = (
+    "revoke revoked remove removed delete deleted detach detached unassign deny denied reject rejected request requested cancel expire"
+    " list get read view failed update settings"
+)
+_STRONG_WORDS = "admin admins administrator administrators root sudo wheel owner owners superuser superusers superadmin superadmins"
+_EXACT = frozenset(_EXACT_NAMES.split())
 _OF_ANOTHER = frozenset({"CreateLoginProfile", "UpdateLoginProfile"})
 """A console password: power over that account, unless it is one's own."""
 _JOINS = frozenset({"group.join", "group.member_add"})
-_GIVES = frozenset("grant granted assign assigned add added attach attached give given elevate elevated".split())
-_POWER = frozenset("role roles privilege privileges permission permissions owner owners".split())
-_NOT_GIVEN = frozenset(
-    "revoke revoked remove removed delete deleted detach detached unassign deny denied reject rejected request requested cancel expire"
-    " list get read view failed update settings".split()
-)
-_STRONG = frozenset("admin admins administrator administrators root sudo wheel owner owners superuser superusers superadmin superadmins".split())
+_GIVES = frozenset(_GIVE_WORDS.split())
+_POWER = frozenset(_POWER_WORDS.split())
+_NOT_GIVEN = frozenset(_NOT_GIVEN_WORDS.split())
+_STRONG = frozenset(_STRONG_WORDS.split())
 """Words in the names of groups whose members may do everything."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONGEST = 256

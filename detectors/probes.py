@@ -13,7 +13,7 @@ _UNASKED = re.compile(
 )
 _TELLTALE = re.compile(
     r"(?:^|/)\.(?!well-known)[a-z_]{2,}"  # .env, .git/HEAD, .bash_history
-    r"|\.\./|\.\.\\|\.\.(?:;|$)"
+    r"|(?<!\.)\.\.(?:[/\\;]|$)"
     r"|/etc/(?:passwd|shadow|groups?|hosts)|/proc/self|win\.ini|boot\.ini"
     r"|wp-config|xmlrpc\.php|phpmyadmin|phpinfo|/cgi-bin/|/actuator\b|/server-status"
     r"|\.(?:bak|old|orig|sql|swp|tar\.gz|tgz|zip)$|~$"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from detectors.authorization_failure_burst import AuthorizationFailureBurst
 from detectors.base import BaseDetector
 from detectors.bulk_export import BulkExport
 from detectors.credential_stuffing import CredentialStuffing
@@ -11,12 +12,15 @@ from detectors.impossible_travel import ImpossibleTravel
 from detectors.mfa_change import MfaChange
 from detectors.mfa_fatigue import MfaFatigue
 from detectors.new_geography import NewGeography
+from detectors.object_enumeration import ObjectEnumeration
 from detectors.password_reset_abuse import PasswordResetAbuse
 from detectors.password_spray import PasswordSpray
 from detectors.session_hijack import SessionHijack
 from detectors.settings import DetectorSettings
 from detectors.slow_brute_force import SlowBruteForce
+from detectors.source_silence import SourceSilence
 from detectors.success_after_failures import SuccessAfterFailures
+from detectors.unusual_query import UnusualQuery
 
 DetectorClass = type[BaseDetector[Any, Any]]
 
@@ -34,7 +38,11 @@ DETECTORS: dict[str, DetectorClass] = {
         ImpossibleTravel,
         NewGeography,
         SessionHijack,
+        AuthorizationFailureBurst,
+        ObjectEnumeration,
         BulkExport,
+        UnusualQuery,
+        SourceSilence,
     )
 }
 

@@ -196,7 +196,7 @@ class SessionHijack(EpisodeDetector[Session, HijackSettings]):
         if state.episode is not None:
             return self.go_on(key, state, event.ts, event.id, vital=worst == HIGH)
         state.others = Distinct()
-        for origin in state.origins:
+        for origin in (*state.origins, here):
             state.others.add(origin.ip or "")
         ids = [there.id, event.id] if there.id != event.id else [event.id]
         return self.begin(key, state, event.ts, min(event.ts, there.ts), len(ids), ids)

@@ -3,6 +3,7 @@
 Memories are plain dicts, name → (first success, last success), in the order in which they were last refreshed.
 """
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Annotated
 
@@ -57,6 +58,17 @@ def vouch(known: Known, name: str, ts: float, memory_s: float, most: int = MAX_K
             return
         del known[oldest]
     known[name] = (ts, ts)
+
+
+def fresh_s(memories_s: Iterable[float]) -> float:
+    """Seconds for which a note of a success is surely fresh, whichever of these memories (seconds) applies.
+
+    Within them ``vouch`` would change nothing, so that a detector need not ask for the limits of the key.
+
+    >>> fresh_s([128, 1280])
+    1.0
+    """
+    return min(memories_s) * REFRESH
 
 
 def is_known(known: Known, name: str, since: float, before: float) -> bool:

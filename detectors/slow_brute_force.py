@@ -10,7 +10,7 @@ from detectors.base import NEVER, Variant, by_actor, by_ip
 from detectors.episode import MAX_EVIDENCE, EpisodeDetector, EpisodeState
 from detectors.phrases import span, times
 from detectors.settings import Count, DetectorSettings, Seconds
-from detectors.shared_address import MAX_KNOWN, Known, SharedLimits, is_shared, vouch
+from detectors.shared_address import MAX_KNOWN, Known, SharedLimits, fresh_s, is_shared, vouch
 from detectors.windows import Distinct, slide
 from schemas.event import Event
 from schemas.finding import EntityType, Fact, Finding
@@ -80,6 +80,8 @@ class Slow(EpisodeState):
     """What opened it: ``bucket`` or ``median_gap``."""
     gap_s: float = 0.0
     """The median gap that opened it."""
+    device: str = ""
+    """By actor: the one device that all failures came from; empty where it was not told, or there were several."""
 
 
 class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
@@ -98,12 +100,16 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
     false_positives = (
         "A person who mistypes now and then: a success from the same address takes back that person's failures.",
         "An office, NAT or kiosk where some of many people mistype: an address is silent while no more actors fail than log in.",
-        "A mail client or a service that tries an old password for days: allow-list it by name until it is mended, or raise its slow_threshold with an override.",
+        "A mail client or a service that tries an old password for days: low for as long as it is one device, or one account from one address; allow-list it by name until it is mended, or raise its slow_threshold with an override.",
         "A monitoring probe that logs in wrongly on purpose: put its address on the allow-list.",
     )
     variants: ClassVar[dict[str, Variant]] = {"by_ip": Variant("ip", by_ip), "by_actor": Variant("actor", by_actor, passive=frozenset({"success"}))}
     Settings = SlowSettings
     State = Slow
+
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._fresh_s = fresh_s(limits.shared_memory_s for limits in self.all_limits)
 
     def memory_s(self, limits: SlowLimits) -> float:
         """The window, the time a full bucket takes to empty, or as long as successes count."""
@@ -113,11 +119,18 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
     def on_event(self, key: str, state: Slow, event: Event) -> Finding | None:
         """Count a failure; a success forgives and vouches."""
         if event.outcome == "success":
-            self._succeed(key, state, event)
+            # The common case: nobody failed here, and it is somebody known, noted lately.
+            seen = state.good.get(event.actor or "")
+            if state.fails or seen is None or not 0 <= event.ts - seen[1] <= self._fresh_s:
+                self._succeed(key, state, event)
             return None
         if event.outcome != "failure":
             return None
         other = (event.ip if self.variant == "by_actor" else event.actor) or ""
+        if state.episode is None and not state.fails:
+            state.device = event.device_id or ""
+        elif state.device and state.device != event.device_id:
+            state.device = ""
         if state.episode is not None:
             if state.others is not None:
                 state.others.add(other)
@@ -178,14 +191,21 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
     def reset(self, state: Slow) -> None:
         """See ``EpisodeDetector``."""
         state.others = None
-        state.rule, state.gap_s = "", 0.0
+        state.rule, state.gap_s, state.device = "", 0.0, ""
 
     def severity(self, key: str, state: Slow) -> Severity:
-        """Low: it is patient, not successful. Medium for an address that does not give up, and for an account guessed from several places."""
+        """Low: it is patient, not successful. Medium for an address that does not give up, and for an account guessed from several places.
+
+        Not for one device on its way through several networks, nor for minutes apart and always the same account: that is a program with an
+        old password, and whoever guesses so slowly guesses little.
+        """
         episode, limits = state.episode, self.limits_of(key)
         assert episode is not None
+        others = state.others.number() if state.others is not None else 0
         if self.variant == "by_actor":
-            return "medium" if state.others is not None and state.others.number() >= limits.distributed_ips else "low"
+            return "medium" if others >= limits.distributed_ips and not state.device else "low"
+        if state.rule == "median_gap" and others < 2:
+            return "low"
         return "medium" if episode.count >= 5 * max(limits.capacity, limits.slow_threshold) else "low"
 
     def facts(self, key: str, state: Slow) -> dict[str, Fact]:

@@ -9,7 +9,7 @@ from detectors.base import Variant, by_actor, by_ip
 from detectors.episode import EpisodeDetector, EpisodeState
 from detectors.phrases import span, times
 from detectors.settings import Count, DetectorSettings, Seconds
-from detectors.shared_address import MAX_KNOWN, Known, SharedLimits, first_names, is_known, is_shared, vouch
+from detectors.shared_address import MAX_KNOWN, Known, SharedLimits, first_names, fresh_s, is_known, is_shared, vouch
 from detectors.tries import FAILURE, SUCCESS, Try, shown
 from detectors.windows import Distinct, slide
 from schemas.event import Event
@@ -110,6 +110,12 @@ class SuccessAfterFailures(EpisodeDetector[After, AfterLimits]):
     Settings = AfterSettings
     State = After
 
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._fresh_s = fresh_s(
+            limits.own_memory_s if variant == "by_actor" else limits.shared_memory_s for limits in self.all_limits
+        )
+
     def memory_s(self, limits: AfterLimits) -> float:
         """The window, or as long as successes count."""
         return max(limits.window_s, limits.own_memory_s if self.variant == "by_actor" else limits.shared_memory_s)
@@ -122,7 +128,12 @@ class SuccessAfterFailures(EpisodeDetector[After, AfterLimits]):
                 state.reset_ts = event.ts
             return None
         if outcome == "success":
-            return self._by_actor(key, state, event) if self.variant == "by_actor" else self._by_ip(key, state, event)
+            if self.variant == "by_actor":
+                return None if self._is_usual(state, event) else self._by_actor(key, state, event)
+            # The common case: nobody failed here, and it is somebody known, noted lately.
+            seen = state.good.get(event.actor or "")
+            quiet = not state.fails and not state.failing and state.episode is None
+            return None if quiet and seen is not None and 0 <= event.ts - seen[1] <= self._fresh_s else self._by_ip(key, state, event)
         if outcome != "failure":
             return None
         limits, ts = self.limits_of(key), event.ts
@@ -145,6 +156,20 @@ class SuccessAfterFailures(EpisodeDetector[After, AfterLimits]):
         return self.go_on(key, state, ts, event.id)
 
     # -- one account --------------------------------------------------------------------------------------------------------------
+
+    def _is_usual(self, state: After, event: Event) -> bool:
+        """Whether nothing failed, and address and device were noted lately: the common case."""
+        if state.fails:
+            return False
+        ts = event.ts
+        if event.ip is not None:
+            seen = state.good.get(event.ip)
+            if seen is None or not 0 <= ts - seen[1] <= self._fresh_s:
+                return False
+        if event.device_id is not None:
+            seen = state.devices.get(event.device_id)
+            return seen is not None and 0 <= ts - seen[1] <= self._fresh_s
+        return True
 
     def _by_actor(self, key: str, state: After, event: Event) -> Finding | None:
         limits, ts, ip, device = self.limits_of(key), event.ts, event.ip, event.device_id

@@ -26,10 +26,9 @@ def add_try(tries: Tries, actor: str, entry: Try, span_s: float, keep: int) -> N
     >>> add_try(tries, "bob", (63.5, "b", FAILURE), span_s=60, keep=2); tries
     {'alice': [(3, 'a3', 1), (4, 'a4', 1)], 'bob': [(63.5, 'b', 1)]}
     """
-    oldest = entry[0] - span_s
-    mine = tries.pop(actor, None)
+    mine = tries.get(actor)
     if mine is None:
-        mine = [entry]
+        tries[actor] = [entry]
     else:
         if entry >= mine[-1]:
             mine.append(entry)
@@ -37,7 +36,10 @@ def add_try(tries: Tries, actor: str, entry: Try, span_s: float, keep: int) -> N
             insort(mine, entry)
         if len(mine) > keep:
             del mine[0]
-    tries[actor] = mine
+        if len(tries) > 1:
+            del tries[actor]  # to the end of the order
+            tries[actor] = mine
+    oldest = entry[0] - span_s
     stalest = next(iter(tries))
     while tries[stalest][-1][0] < oldest or len(tries) > MAX_ACTORS:
         del tries[stalest]

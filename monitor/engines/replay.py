@@ -258,7 +258,7 @@ class Replay:
         alerts = self._take(reader, ingest.end())
         alerts += self._core.close(reader.key)
         report.problem = report.problem or opened.problem
-        report.records, report.repeats = ingest.records, ingest.repeats
+        report.records, report.repeats, report.irrelevant = ingest.records, ingest.repeats, ingest.irrelevant
         report.rejects = dict(sorted(ingest.rejected.items()))
         return alerts
 

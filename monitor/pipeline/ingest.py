@@ -21,6 +21,8 @@ class Ingest:
         self.source = source
         self.records = 0
         self.repeats = 0
+        self.irrelevant = 0
+        """Records that were read and gave no event."""
         self.rejected: Counter[str] = Counter()
         self.kinds: Counter[str] = Counter()
         self.ahead: list[Event] = []
@@ -42,7 +44,7 @@ class Ingest:
         events: list[Event] = []
         parse, timeline, seen = self._parser.parse, self._timeline, self._seen
         young, old = seen.young, seen.old
-        append, repeats = events.append, 0
+        append, repeats, irrelevant = events.append, 0, 0
         partly = self._may_reject_parts
         limit, believed = timeline.limit, timeline.believed
         for line, record in zip(lines, records, strict=True):
@@ -51,8 +53,11 @@ class Ingest:
             except RejectError as error:
                 self.reject(line, record, error)
                 parsed = ()
+                irrelevant -= 1
             if partly and self._parser.partial_rejects:  # type: ignore[attr-defined]
                 self._reject_parts(line, record, kept=not parsed)
+            if not parsed:
+                irrelevant += 1
             for event in parsed:
                 event_id = event.id
                 if event_id in young or event_id in old:
@@ -72,6 +77,7 @@ class Ingest:
                 append(event)
         self.records += len(records)
         self.repeats += repeats
+        self.irrelevant += irrelevant
         self.kinds.update([event.kind for event in events])
         seen.turn()
         return events
@@ -109,6 +115,7 @@ class Ingest:
             "timeline": self._timeline.dump(),
             "records": self.records,
             "repeats": self.repeats,
+            "irrelevant": self.irrelevant,
             "rejected": dict(self.rejected),
             "kinds": dict(self.kinds),
         }
@@ -117,5 +124,5 @@ class Ingest:
         """Take over what ``dump`` returned."""
         self._parser.load(data["parser"])
         self._timeline.load(data["timeline"])
-        self.records, self.repeats = data["records"], data["repeats"]
+        self.records, self.repeats, self.irrelevant = data["records"], data["repeats"], data["irrelevant"]
         self.rejected, self.kinds = Counter(data["rejected"]), Counter(data["kinds"])

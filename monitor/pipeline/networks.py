@@ -33,6 +33,10 @@ DEFAULT_NETWORKS: Mapping[int, Network] = {
     39351: "vpn",  # 31173 Services
     60068: "vpn",  # Datacamp (CDN77)
     212238: "vpn",  # Datacamp
+    6167: "mobile",  # Verizon Wireless; customers of a whole country come out of few places, as with the next three
+    20057: "mobile",  # AT&T Mobility
+    21928: "mobile",  # T-Mobile US
+    22394: "mobile",  # Verizon Wireless
     14593: "satellite",  # SpaceX Starlink
     22351: "satellite",  # Intelsat
 }

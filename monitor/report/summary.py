@@ -21,6 +21,8 @@ class InputReport(msgspec.Struct):
     repeats: int = 0
     rejects: dict[str, int] = msgspec.field(default_factory=dict)
     problem: str | None = None
+    irrelevant: int = 0
+    """Records that were read and gave no event: not security relevant, or a further word about what is told already."""
 
 
 class Histogram:

@@ -116,7 +116,9 @@ class _Screen:
         read = [report for report in summary.inputs if report.format is not None]
         for report in read[:MAX_INPUTS]:
             name = cut(report.name, 2 * MAX_NAME_CHARS)
-            self._line(f"  {name}: {report.format}, {report.how}; {times(report.events, 'event')} of {times(report.records, 'record')}", "dim")
+            counts = f"{times(report.events, 'event')} of {times(report.records, 'record')}"
+            without = f", {report.irrelevant:,} without an event" if report.irrelevant else ""
+            self._line(f"  {name}: {report.format}, {report.how}; {counts}{without}", "dim")
         if len(read) > MAX_INPUTS:
             self._line(f"  and {times(len(read) - MAX_INPUTS, 'further input')}, see the report", "dim")
 

@@ -109,8 +109,21 @@ class Format(Protocol):
     title: str
     """One line for ``--help`` and the docs."""
 
+    @property
+    def rules(self) -> Sequence[tuple[str, str, str]]:
+        """What it makes of what, for the docs: the vendor's event (or what stands for several), kind, note."""
+        ...
+
+    @property
+    def ignored(self) -> Sequence[tuple[str, str, str]]:
+        """What it knows and makes no event of, for the docs: the vendor's event, an empty text, note."""
+        ...
+
     def recognise(self, sample: bytes) -> float:
-        """How surely the first bytes of an input (up to 64 KiB, possibly cut mid-record) are this format: 0 … 1."""
+        """How surely the first bytes of an input (up to 64 KiB, possibly cut mid-record) are this format: 0 … 1.
+
+        The docs take the first sentence of its text: what it goes by.
+        """
         ...
 
     def parser(self, context: Context) -> Parser:

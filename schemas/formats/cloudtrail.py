@@ -15,7 +15,7 @@ from schemas.address import canonical_ip
 from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats.base import Context
-from schemas.formats.cloudtrail_kinds import FORBIDDEN, RULES, SIGN_IN, Rule, is_write
+from schemas.formats.cloudtrail_kinds import FORBIDDEN, RULES, SIGN_IN, UNLISTED, Rule, is_write, listing
 from schemas.formats.cloudtrail_record import HIDDEN, NULL, TEXT_CHARS, Identity, Record, part, set_actor
 from schemas.stamps import from_number, from_text
 
@@ -266,6 +266,8 @@ class CloudTrail:
 
     name = "cloudtrail"
     title = "AWS CloudTrail events: delivered files, EventBridge, CloudWatch Logs, lookup-events"
+    rules = tuple(listing())
+    ignored = UNLISTED
 
     def recognise(self, sample: bytes) -> float:
         """By the names every CloudTrail event has; less surely when they only stand inside text, as in a CloudWatch message."""

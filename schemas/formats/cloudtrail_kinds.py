@@ -1,6 +1,6 @@
 """What each CloudTrail API call is: one table, by ``service:eventName``; whatever is not in it is told apart by whether it writes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -20,6 +20,8 @@ class Rule(msgspec.Struct, frozen=True):
     """Whether the target is the caller when no parameter names one."""
     when: Callable[[Params], bool] | None = None
     """The rule holds only for such parameters; otherwise the call is treated as if it were not in the table."""
+    note: str = ""
+    """Which parameters those are, for the documentation."""
 
 
 def _adds(*path: str) -> Callable[[Params], bool]:
@@ -54,7 +56,7 @@ def _is_restore(params: Params) -> bool:
 _USER, _ROLE, _GROUP, _POLICY = ("user", ("userName",)), ("role", ("roleName",)), ("group", ("groupName",)), ("policy", ("policyArn",))
 _OWN_USER = ("user", ("userName",), True)
 _SECRET = ("secret", ("secretId", "secretIdList"))
-_PARAMETER = ("parameter", ("name", "names", "path"), False, _decrypts)
+_PARAMETER = ("parameter", ("name", "names", "path"), False, _decrypts, "when it decrypts")
 _TRAIL = ("trail", ("name", "trailName"))
 _LOG_GROUP = ("log_group", ("logGroupName",))
 _STORE = ("event_data_store", ("eventDataStore",))
@@ -62,6 +64,7 @@ _DETECTOR = ("detector", ("detectorId",))
 _TABLE = ("table", ("tableName", "tableArn"))
 _KEY_PAIR = ("key_pair", ("keyName",))
 _ASSUMED = ("role", ("roleArn",))
+_SHARED = "when it is shared, not when sharing ends"
 
 _TABLE_ROWS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     # kind, service, calls, (target type, parameters, own, when)
@@ -72,13 +75,18 @@ _TABLE_ROWS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     ("data.export", "secretsmanager", "GetSecretValue BatchGetSecretValue", _SECRET),
     ("data.export", "ssm", "GetParameter GetParameters GetParametersByPath", _PARAMETER),
     ("data.export", "ec2", "GetPasswordData", ("instance", ("instanceId",))),
-    ("data.export", "ec2", "ModifySnapshotAttribute", ("snapshot", ("snapshotId",), False, _adds("createVolumePermission", "add"))),
-    ("data.export", "ec2", "ModifyImageAttribute", ("image", ("imageId",), False, _adds("launchPermission", "add"))),
+    (
+        "data.export",
+        "ec2",
+        "ModifySnapshotAttribute",
+        ("snapshot", ("snapshotId",), False, _adds("createVolumePermission", "add"), _SHARED),
+    ),
+    ("data.export", "ec2", "ModifyImageAttribute", ("image", ("imageId",), False, _adds("launchPermission", "add"), _SHARED)),
     ("data.export", "ec2", "ExportImage CreateStoreImageTask", ("image", ("imageId",))),
     ("data.export", "ec2", "CreateInstanceExportTask", ("instance", ("instanceId",))),
     ("data.export", "ebs", "GetSnapshotBlock", ("snapshot", ("snapshotId",))),
-    ("data.export", "rds", "ModifyDBSnapshotAttribute", ("snapshot", ("dBSnapshotIdentifier",), False, _is_restore)),
-    ("data.export", "rds", "ModifyDBClusterSnapshotAttribute", ("snapshot", ("dBClusterSnapshotIdentifier",), False, _is_restore)),
+    ("data.export", "rds", "ModifyDBSnapshotAttribute", ("snapshot", ("dBSnapshotIdentifier",), False, _is_restore, _SHARED)),
+    ("data.export", "rds", "ModifyDBClusterSnapshotAttribute", ("snapshot", ("dBClusterSnapshotIdentifier",), False, _is_restore, _SHARED)),
     ("data.export", "rds", "StartExportTask", ("snapshot", ("sourceArn",))),
     ("data.export", "rds", "DownloadDBLogFilePortion DownloadCompleteDBLogFile", ("database", ("dBInstanceIdentifier",))),
     ("data.export", "dynamodb", "Scan ExportTableToPointInTime", _TABLE),
@@ -127,7 +135,7 @@ _TABLE_ROWS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
     ("audit.log_change", "config", "DeleteDeliveryChannel", ("channel", ("deliveryChannelName",))),
     ("audit.log_change", "guardduty", "DeleteDetector DisassociateFromMasterAccount DisassociateFromAdministratorAccount", _DETECTOR),
     ("audit.log_change", "guardduty", "StopMonitoringMembers DisassociateMembers DeletePublishingDestination", _DETECTOR),
-    ("audit.log_change", "guardduty", "UpdateDetector", (*_DETECTOR, False, _switches_off)),
+    ("audit.log_change", "guardduty", "UpdateDetector", (*_DETECTOR, False, _switches_off, "when it switches off")),
     ("audit.log_change", "securityhub", "DisableSecurityHub DisassociateFromMasterAccount DisassociateFromAdministratorAccount", ()),
     ("audit.log_change", "macie2", "DisableMacie DisassociateFromAdministratorAccount DisassociateFromMasterAccount", ()),
     ("audit.log_change", "access-analyzer", "DeleteAnalyzer", ("analyzer", ("analyzerName",))),
@@ -138,7 +146,7 @@ _TABLE_ROWS: tuple[tuple[str, str, str, tuple[Any, ...]], ...] = (
         "DeleteResolverQueryLogConfig DisassociateResolverQueryLogConfig",
         ("query_log", ("resolverQueryLogConfigId",)),
     ),
-    ("audit.log_change", "s3", "PutBucketLogging", ("bucket", ("bucketName",), False, _stops_bucket_log)),
+    ("audit.log_change", "s3", "PutBucketLogging", ("bucket", ("bucketName",), False, _stops_bucket_log, "when it stops the log")),
     ("audit.log_change", "wafv2", "DeleteLoggingConfiguration", ("web_acl", ("resourceArn",))),
     ("audit.log_change", "rds", "StopActivityStream", ("database", ("resourceArn",))),
     # Agents report themselves with these every few minutes; nobody administers anything.
@@ -191,3 +199,23 @@ def is_write(name: str, read_only: bool | str | None) -> bool:  # noqa: FBT001 -
     if read_only is None:
         return name.startswith(_WRITES)
     return read_only in (False, "false")
+
+
+def listing() -> Iterator[tuple[str, str, str]]:
+    """Every row of the tables as event, kind and note, for the documentation."""
+    yield "any call that is refused", "authz.decision", f"the error code ends with {', '.join(f'`{code}`' for code in sorted(FORBIDDEN))}"
+    yield from ((f"signin:{name}", kind, "a failure where the response says so") for name, kind in SIGN_IN.items())
+    yield "signin:CredentialVerification", "auth.login", "a wrong password"
+    yield "signin:CredentialVerification", "auth.session", "a right password; the log-in is the `UserAuthentication` after it"
+    yield "signin:CredentialVerification", "auth.mfa_challenge", "any other credential"
+    for call, rule in RULES.items():
+        yield call, rule.kind, rule.note
+    yield "any other management call that changes something", "admin.action", "`readOnly` says so; in older records the name"
+    yield "any other call", "api.request", ""
+
+
+UNLISTED: tuple[tuple[str, str, str], ...] = (
+    ("digest file", "", "checksums of delivered files"),
+    ("insight", "", "CloudTrail's own statistics"),
+)
+"""What is known and gives no event, for the documentation."""

@@ -152,4 +152,5 @@ def listing() -> Iterator[tuple[str, str, str]]:
     for category, rules in RULES.items():
         for rule in rules:
             types = f" ({', '.join(sorted(rule.types))})" if rule.types else ""
-            yield f"{category}{types}", rule.kind, rule.note or rule.action
+            says = "where the words of `event.action` say so" if rule.words else ""
+            yield f"{category}{types}", rule.kind, ", ".join(filter(None, (rule.note or rule.action, says)))

@@ -166,14 +166,39 @@ class NativeParser:
         """Nothing to take over."""
 
 
+RULES: tuple[tuple[str, str, str], ...] = tuple(
+    (f"kind: {kind}", kind, note)
+    for kind, note in (
+        ("auth.login", "somebody logs in, or tries to"),
+        ("auth.logout", "a session is ended by its owner"),
+        ("auth.mfa_challenge", "a second factor is asked for, given, refused or not answered"),
+        ("auth.mfa_change", "a second factor is added, removed or reset"),
+        ("auth.password_reset", "a forgotten password: asked for, or done"),
+        ("auth.password_change", "a password is changed by somebody who is logged in"),
+        ("auth.session", "a session begins, is used or refused without a log-in of its own"),
+        ("account.change", "an account or its rights are changed"),
+        ("credential.change", "an API key, token or certificate is made, changed or withdrawn"),
+        ("authz.decision", "a request is allowed or refused; only refusals need to be sent"),
+        ("api.request", "any other request"),
+        ("data.export", "data leaves; `records` and `bytes` say how much"),
+        ("data.query", "a database or a search is asked; `query` holds the text"),
+        ("admin.action", "an administrator changes something else; `action` says what"),
+        ("audit.log_change", "a log is stopped, narrowed or deleted"),
+    )
+)
+"""The kinds as they are meant, for the documentation."""
+
+
 class NativeFormat:
     """The ``Format`` of native events."""
 
     name = "native"
     title = "watchfloor's own events: one flat JSON object per line"
+    rules = RULES
+    ignored = (("blank lines", "", ""),)
 
     def recognise(self, sample: bytes) -> float:
-        """Return the share of the first whole lines that hold a ``time`` and a known ``kind``."""
+        """By the share of the first whole lines that hold a ``time`` and a known ``kind``."""
         lines = sample.removeprefix(_BOM).split(b"\n", _SAMPLE_LINES)
         rest = lines.pop()  # cut anywhere, unless it ends the input
         whole = [line for line in lines if line.strip()]

@@ -13,6 +13,7 @@ from schemas.event import Event
 from schemas.formats.base import Context
 from schemas.formats.sshd_lines import SshdLines
 from schemas.formats.sshd_local import LocalLines
+from schemas.formats.sshd_rules import IGNORED, RULES
 from schemas.formats.syslog import SyslogReader
 
 LINE_BYTES_LIMIT = 65_536
@@ -98,9 +99,11 @@ class SshdFormat:
 
     name = "sshd"
     title = "auth.log of a Unix host: sshd, sudo, su, account changes (RFC 3164, RFC 5424 and ISO stamps)"
+    rules = RULES
+    ignored = IGNORED
 
     def recognise(self, sample: bytes) -> float:
-        """Share of the first lines that are syslog lines about log-ins; at least 0.5 when a tenth of a system log is."""
+        """By the share of the first lines that are syslog lines about log-ins; at least 0.5 when a tenth of a system log is."""
         lines = sample.split(b"\n")
         if len(lines) > 1:
             lines.pop()  # empty, or cut in the middle

@@ -16,6 +16,7 @@ from schemas.formats.base import Context
 from schemas.formats.web_errors import failed_login, is_error_line
 from schemas.formats.web_json import load_object, looks_like_request, request_event
 from schemas.formats.web_requests import ACTOR_CHARS, AGENT_CHARS, PATH_CHARS, QUERY_CHARS, classify, client_ip, split_request, unescape
+from schemas.formats.web_rules import IGNORED, RULES
 from schemas.formats.web_stamps import from_stamp, minute_ts
 
 LINE_BYTES_LIMIT = 65_536
@@ -169,9 +170,11 @@ class WebAccess:
 
     name = "web_access"
     title = "nginx and Apache access logs (combined, common, JSON), with log-in failures from their error logs"
+    rules = RULES
+    ignored = IGNORED
 
     def recognise(self, sample: bytes) -> float:
-        """The share of its first lines that are access lines; lines of an error log count half, for most of them say nothing."""
+        """By the share of its first lines that are access lines; lines of an error log count half, for most of them say nothing."""
         lines = sample.splitlines()
         if len(lines) > 1 and not sample.endswith(b"\n"):
             lines.pop()  # cut in the middle

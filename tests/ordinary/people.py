@@ -53,7 +53,7 @@ class Shift:
             return
         start, end = self.hours()
         office = None if off or not chance.yes(0.68) else person.office
-        if chance.yes(0.4):
+        if person.commutes and chance.yes(0.9):
             self._phone(start, end, office)
         client = Client(self.log, person, office or person.home)
         self.log_in(client, self.at(start))

@@ -51,7 +51,7 @@ CITIES: dict[str, City] = {
         City("Seattle", "US", 47.61, -122.33, -7, 21928, "San Francisco"),
         City("São Paulo", "BR", -23.55, -46.63, -3, 64608),
         City("Bengaluru", "IN", 12.97, 77.59, 5.5, 64609),
-        City("Mumbai", "IN", 19.08, 72.88, 5.5, 64609),
+        City("Mumbai", "IN", 19.08, 72.88, 5.5, 64609, "Bengaluru"),
         City("Singapore", "SG", 1.35, 103.82, 8, 64610),
         City("Sydney", "AU", -33.87, 151.21, 11, 64611),
         City("Melbourne", "AU", -37.81, 144.96, 11, 64611),
@@ -90,6 +90,8 @@ class Person:
     phone_agent: str
     objects: tuple[int, ...]
     """What this person works on."""
+    commutes: bool
+    """Whether the phone is used on the way to work."""
     night: bool = False
     vpn: Net | None = None
     role: str = "staff"
@@ -192,6 +194,7 @@ class World:
             agent=agent,
             phone_agent=chance.pick(_PHONES),
             objects=tuple(chance.whole(1, 40_000) for _ in range(60)),
+            commutes=chance.yes(0.4),
             night=chance.yes(0.03),
         )
 
@@ -200,6 +203,9 @@ class World:
         for people in self.people.values():
             for person, role in zip(people, ROLES, strict=False):
                 person.role, person.night = role, False
+                if role == "traveller":  # begins where the office is
+                    person.city, person.home = self.offices[person.tenant].city, self.home(self.offices[person.tenant].city)
+                    person.mobile = self.mobile(person.city)
         # One American company sends its people in Berlin through a VPN that comes out at headquarters.
         egress = Net("198.18.2.200", CITIES["New York"], 64522)
         for person in self.people["cobalt"]:

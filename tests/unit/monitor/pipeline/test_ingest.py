@@ -65,6 +65,27 @@ def test_a_record_that_is_no_event_is_counted_kept_whole_and_skipped() -> None:
     assert source.records == 13
 
 
+def test_a_record_without_an_event_is_counted_a_reject_and_a_repeat_are_not() -> None:
+    source = ingest()
+    take(source, [*BEGINNING, b" ", BEGINNING[3], b"no json", b"\t"])
+    assert (source.records, source.irrelevant, source.repeats, source.rejected.total()) == (12, 2, 1, 1)
+    resumed = ingest()
+    resumed.load(orjson.loads(orjson.dumps(source.dump())))
+    take(resumed, [b" ", line(9)])
+    assert resumed.irrelevant == 3
+
+
+def test_a_wrapper_with_a_good_and_a_bad_entry_is_no_record_without_an_event() -> None:
+    good = {"eventVersion": "1.08", "eventTime": "2026-03-01T08:00:00Z", "eventSource": "s3.amazonaws.com", "eventName": "ListBuckets"}
+    digest = {"digestStartTime": "2026-03-01T08:00:00Z", "digestEndTime": "2026-03-01T09:00:00Z"}
+    source = Ingest("trail", FORMATS["cloudtrail"].parser(Context(memory=Memory())), Seen(), lambda *_: None)
+    take(
+        source,
+        [orjson.dumps({"Records": [good, {"eventName": "x"}]}), orjson.dumps({"Records": [{"eventName": "x"}]}), orjson.dumps(digest)],
+    )
+    assert (source.records, source.irrelevant, source.rejected.total()) == (3, 1, 2)
+
+
 def test_a_repeat_is_dropped_and_counted_within_a_batch_and_later() -> None:
     source = ingest()
     assert take(source, [*BEGINNING, BEGINNING[3], BEGINNING[3]]) == [f"e{i}" for i in range(8)]

@@ -68,7 +68,7 @@ def summary(*alerts: Alert, **fields: Any) -> Summary:
     return Summary(
         **{
             "version": "0.1.0",
-            "inputs": [InputReport("auth.log", "sshd", "recognised from its content (100% sure)", records=183, events=180)],
+            "inputs": [InputReport("auth.log", "sshd", "recognised from its content (100% sure)", records=183, events=180, irrelevant=2)],
             "events": 180,
             "first_ts": T0,
             "last_ts": T0 + 179 * 60,

@@ -83,7 +83,7 @@ def test_other_alerts_of_an_incident_are_folded_under_the_one_that_leads() -> No
 
 
 def test_what_limits_the_report_is_said() -> None:
-    bad = InputReport("b.log.gz", "sshd", "as told", 5, 2, 1, {"bad_time": 3}, "the file breaks off")
+    bad = InputReport("b.log.gz", "sshd", "as told", 5, 2, 1, {"bad_time": 3}, "the file breaks off", irrelevant=4)
     text = Page(
         render(
             summary(
@@ -98,6 +98,7 @@ def test_what_limits_the_report_is_said() -> None:
     ).text
     for expected in (
         "the file breaks off",
+        "5 2 4 1 3",
         "not read: it looks like none",
         "4 records could not be read: 3 bad_time, 1 not_json.",
         "2 events came later than the allowed lateness",

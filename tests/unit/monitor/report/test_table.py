@@ -34,7 +34,7 @@ def test_the_totals_are_complete() -> None:
     text = written(summary(alert(1), alert(2, severity="low"), rejects={"bad_time": 2, "not_json": 5}, repeats=3, late=4))
     assert text.splitlines()[4:12] == [
         "events    180 from 1 input in 0.5 s (360 events/s)",
-        "  auth.log: sshd, recognised from its content (100% sure); 180 events of 183 records",
+        "  auth.log: sshd, recognised from its content (100% sure); 180 events of 183 records, 2 without an event",
         "rejects   7 (5 not_json, 2 bad_time)",
         "repeats   3",
         "late      4",
