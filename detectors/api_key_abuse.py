@@ -137,15 +137,16 @@ class ApiKeyAbuse(EpisodeDetector[KeyState, KeySettings]):
         network = name_of_network(event)
         theft = state.theft
         if theft is not None and network is not None and network in theft.networks.counts:
+            theft.networks.add(network)
             finding = self._again(key, state, theft, event, limits)
         else:
             finding = self._strange_network(key, state, event, network, limits)
+        if state.theft is None or network is None or network not in state.theft.networks.counts:
+            state.uses += 1
             if finding is None:
                 finding = self._strange_areas(key, state, event, limits)
-        if state.theft is None or network is None or network not in state.theft.networks.counts:
             note(state, event, network)
             state.ip, state.agent, state.route = event.ip, event.user_agent, event.route or event.action
-            state.uses += 1
         state.last_ts = max(state.last_ts, ts)
         return finding
 
@@ -170,30 +171,22 @@ class ApiKeyAbuse(EpisodeDetector[KeyState, KeySettings]):
             theft.networks.add(network)
             theft.rank = max(theft.rank, rank)
             theft.country, theft.client = theft.country or country or "", theft.client or client or ""
-            return self._again(key, state, theft, event, limits, counted=True)
+            return self._again(key, state, theft, event, limits)
         theft = Theft("network", rank, ", ".join(known), Distinct(), country or "", client or "", overlap, event.ip, state.uses)
         theft.networks.add(network)
         theft.last_ts = event.ts
         state.theft = theft
+        _look(state, theft, event, limits)
         return self.begin(key, state, event.ts, event.ts, 1, [event.id])
 
     def _again(
         self, key: str, state: KeyState, theft: Theft, event: Event, limits: KeySettings, *, counted: bool = False
     ) -> Finding | None:
         """One more use from where the key does not belong."""
-        if not counted:
-            theft.networks.add(name_of_network(event) or "")
         if event.ip != theft.ip:
             theft.ip = None
         theft.last_ts = max(theft.last_ts, event.ts)
-        if is_refusal(event):
-            theft.refusals += 1
-        area = area_of(event)
-        if area is not None and area not in state.areas and len(state.areas) < MOST_AREAS:
-            state.areas[area] = 1
-            theft.areas += 1
-        if theft.areas >= limits.new_areas and theft.refusals >= limits.refusals:
-            theft.rank = HIGH
+        _look(state, theft, event, limits)
         return self.go_on(key, state, event.ts, event.id)
 
     def _strange_areas(self, key: str, state: KeyState, event: Event, limits: KeySettings) -> Finding | None:
@@ -222,7 +215,17 @@ class ApiKeyAbuse(EpisodeDetector[KeyState, KeySettings]):
             theft.last_ts = max(theft.last_ts, ts)
             return self.go_on(key, state, ts, event.id)
         told = sorted({(at, event_id) for at, event_id, _ in (*fresh, *refused)})
-        state.theft = Theft("enumeration", HIGH, ", ".join(state.networks), Distinct(), "", "", overlap=False, ip=event.ip, uses=state.uses)
+        state.theft = Theft(
+            "enumeration",
+            HIGH,
+            ", ".join(state.networks),
+            Distinct(),
+            "",
+            "",
+            overlap=False,
+            ip=event.ip,
+            uses=max(0, state.uses - len(told)),
+        )
         state.theft.areas, state.theft.refusals, state.theft.last_ts = len(fresh), len(refused), ts
         shown = [event_id for _, event_id in told[-MAX_EVIDENCE:]]
         return self.begin(key, state, told[-1][0], told[0][0], len(told), shown)
@@ -304,6 +307,18 @@ class ApiKeyAbuse(EpisodeDetector[KeyState, KeySettings]):
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""
         return counterfactual(finding)
+
+
+def _look(state: KeyState, theft: Theft, event: Event, limits: KeySettings) -> None:
+    """Count what a use from elsewhere tries; much that is new and refused makes it grave."""
+    if is_refusal(event):
+        theft.refusals += 1
+    area = area_of(event)
+    if area is not None and area not in state.areas and len(state.areas) < MOST_AREAS:
+        state.areas[area] = 1
+        theft.areas += 1
+    if theft.areas >= limits.new_areas and theft.refusals >= limits.refusals:
+        theft.rank = HIGH
 
 
 _THEFT_LIMITS = ("min_uses", "steady_networks", "window_s", "memory_s", "new_areas", "probe_s")

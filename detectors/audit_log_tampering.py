@@ -132,7 +132,7 @@ class AuditLogTampering(EpisodeDetector[LogChanges, TamperingSettings]):
 
     def _change(self, key: str, state: LogChanges, event: Event, weight: Severity) -> Finding | None:
         limits, ts = self.limits_of(key), event.ts
-        target = (event.target or event.route or event.action or "")[:SHOWN_CHARS]
+        target = (event.target or event.route or "a log that is not named")[:SHOWN_CHARS]
         if event.target is not None and any(matches_entity(glob, event.target) for glob in limits.ignored_targets):
             return None
         refused = event.outcome in UNDONE

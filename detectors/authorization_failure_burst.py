@@ -64,13 +64,22 @@ class RefusalLimits(EpisodeLimits):
         int, Field(ge=1, le=100, description="How many paths one counts for there that nobody asks for by accident, such as `/.env`.")
     ] = 3
     count_not_found: Annotated[bool, Field(description="Whether 404, 410 and 400 count as refusals.")] = False
+    reload_s: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=60,
+            description="What was refused already counts once more only this many seconds after the last refusal: a page loaded again asks "
+            "for all its parts at once. 0, or with a `stuck_threshold`: every refusal counts.",
+        ),
+    ] = 0
 
 
 class RefusalSettings(DetectorSettings):
     """`authorization_failure_burst`: other systems ship 10–30 refusals in 5–30 minutes, and 10 paths in 10 seconds for web probing."""
 
     variant_fields: ClassVar[tuple[str, ...]] = ("by_actor", "by_ip")
-    by_actor: RefusalLimits = Field(RefusalLimits(), description="Refusals to one account.")
+    by_actor: RefusalLimits = Field(RefusalLimits(reload_s=0.8), description="Refusals to one account.")
     by_ip: RefusalLimits = Field(
         RefusalLimits(threshold=30, distinct=10, fast_distinct=10, count_not_found=True),
         description="Refusals to one address of requests without an actor.",
@@ -117,6 +126,7 @@ class AuthorizationFailureBurst(EpisodeDetector[Refusals, RefusalLimits]):
     techniques = ("T1087.004", "T1526", "T1580", "T1595.003")
     false_positives = (
         "A client stuck on one refused call, or with an expired token: fewer than `distinct` things (all 401s are one thing) are silent.",
+        "A page some of whose parts are refused, loaded again and again: what comes within `reload_s` of the last counts once for each part.",
         "A dashboard whose tiles are refused day after day: what was refused to the account a day before adds no breadth.",
         "A page that asks the policy service what to show: silent while less than `min_share` of the decisions are refusals.",
         "Pictures, icons and scripts that a page links but does not have, robots.txt and .well-known: a 404 for these does not count.",
@@ -150,6 +160,8 @@ class AuthorizationFailureBurst(EpisodeDetector[Refusals, RefusalLimits]):
             state.told.areas.add(entry[_THING:])
             state.told.others.add(other[:64])
             return self.go_on(key, state, ts, event.id)
+        if limits.reload_s and not limits.stuck_threshold and _is_reload(state.fails, ts, entry, limits.reload_s):
+            return None
         self._allow(state, limits, ts)
         state.allowed -= 1
         state.refused += 1
@@ -283,6 +295,11 @@ def _entry(event: Event) -> str:
     mark = "!" if event.path is not None and is_telltale(thing) else "-"
     digest = blake2b(thing.encode("utf-8", "replace"), digest_size=8).hexdigest()
     return f"{mark}{digest}{area[:64]}"
+
+
+def _is_reload(fails: list[tuple[float, str, str]], ts: float, entry: str, reload_s: float) -> bool:
+    """Whether the window holds this refusal already, and holds another one of about the same moment."""
+    return bool(fails) and abs(ts - fails[-1][0]) < reload_s and any(entry == other for _, _, other in fails)
 
 
 def _fast(fails: list[tuple[float, str, str]], limits: RefusalLimits) -> bool:

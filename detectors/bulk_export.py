@@ -1,12 +1,13 @@
 """Much more data leaving through one account than a person needs (ATT&CK T1530, T1213, T1567)."""
 
 from hashlib import blake2b
+from itertools import product
 from typing import Annotated, ClassVar
 
 import msgspec
 from pydantic import Field
 
-from detectors.base import Variant, by_actor
+from detectors.base import NEVER, Variant
 from detectors.episode import MAX_EVIDENCE, EpisodeDetector, EpisodeState, Quiet
 from detectors.phrases import size, span, times
 from detectors.settings import DetectorSettings, Seconds
@@ -27,11 +28,15 @@ FAR_BEYOND = 5
 """Times a limit from which on it is no matter of taste."""
 SERVICES = frozenset({"service", "api_key"})
 GIB = 1024**3
+KINDS = frozenset({"data.export", "data.query", "api.request", "admin.action"})
 
 
 def exported_by_actor(event: Event) -> str | None:
     """As ``by_actor``, for events that take data out only."""
-    return by_actor(event) if event.records > 0 or event.bytes > 0 or event.kind == "data.export" else None
+    # Not a call of by_actor, because this runs for every request there is.
+    if event.actor is None or not (event.bytes > 0 or event.records > 0 or event.kind == "data.export"):
+        return None
+    return f"{event.tenant or ''}\x1f{event.actor}"
 
 
 class ExportSettings(DetectorSettings):
@@ -49,16 +54,10 @@ class ExportSettings(DetectorSettings):
     quiet_s: Quiet = 3600
 
 
-class Pane(msgspec.Struct):
-    """A sixtieth of the window."""
-
-    number: int
-    first_ts: float
-    events: int = 0
-    records: int = 0
-    bytes: int = 0
-    nameless: int = 0
-    """Exports that name no object; each counts as one."""
+Pane = tuple[int, float, int, int, int, int]
+"""A sixtieth of the window: its number, its first event time, and how many events, records, bytes and exports without a name it has."""
+Sums = tuple[int, int, int, int]
+"""Events, records, bytes, exports without a name."""
 
 
 class Taken(msgspec.Struct):
@@ -77,17 +76,40 @@ class Taken(msgspec.Struct):
 class Exports(EpisodeState):
     """At most 61 panes, as many targets as the limit of objects, and 40 event ids; during an episode its totals only."""
 
-    panes: list[Pane] = msgspec.field(default_factory=list)
-    """In order of time."""
+    number: int = -1
+    """The pane that is counted now; it begins at ``start`` and ends before ``end``."""
+    start: float = 0.0
+    end: float = 0.0
+    first_ts: float = 0.0
+    """The first event of that pane."""
+    events: int = 0
     records: int = 0
     bytes: int = 0
     nameless: int = 0
-    """Sums over the panes."""
-    targets: dict[str, int] = msgspec.field(default_factory=dict)
+    """Sums over the window. An export that names no object counts as one."""
+    before: Sums = (0, 0, 0, 0)
+    """The same without the pane that is counted now."""
+    panes: list[Pane] | None = None
+    """Those before it, in order of time."""
+    targets: dict[str, int] | None = None
     """Target to the pane it was last seen in; in that order."""
-    recent: list[tuple[float, str, str]] = msgspec.field(default_factory=list)
-    """(event time, id, address) of the last events."""
+    recent: list[tuple[float, str, str]] | None = None
+    """(event time, id, address) of the last events since a tenth of a limit was reached."""
     taken: Taken | None = None
+
+
+class Near(msgspec.Struct, frozen=True):
+    """What is worth a closer look under some limits: a tenth of each."""
+
+    objects: float
+    records: float
+    bytes: float
+    pane_s: float
+
+
+def _near(limits: ExportSettings) -> Near:
+    objects, records, volume = (limit / 10 if limit else NEVER for limit in (limits.objects, limits.records, limits.bytes))
+    return Near(objects, records, volume, limits.window_s / PANES)
 
 
 class BulkExport(EpisodeDetector[Exports, ExportSettings]):
@@ -99,7 +121,7 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
     name = "bulk_export"
     title = "Bulk export of data"
     sees = "Unusually many objects, records or bytes leaving through one account within an hour."
-    kinds = frozenset({"data.export", "data.query", "api.request", "admin.action"})
+    kinds = KINDS
     techniques = ("T1530", "T1213", "T1567")
     false_positives = (
         "A backup, migration or nightly job: allow-list its account for this detector, or raise its limits with an override.",
@@ -108,52 +130,64 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         "Refused or broken exports: what failed does not count.",
         "A product whose ordinary answers are large (media, downloads): raise `bytes`, or switch that limit off with 0.",
     )
-    variants: ClassVar[dict[str, Variant]] = {"by_actor": Variant("actor", exported_by_actor)}
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_actor": Variant("actor", exported_by_actor, ignores=frozenset(product(KINDS, ("failure", "challenge"))))
+    }
     Settings = ExportSettings
     State = Exports
+
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._near = _near(self.limits)
+        self._near_of = {id(limits): _near(limits) for limits in self.all_limits}
 
     def memory_s(self, limits: ExportSettings) -> float:
         """The window."""
         return limits.window_s
 
     def on_event(self, key: str, state: Exports, event: Event) -> Finding | None:
-        """Add what left."""
-        outcome = event.outcome
-        if outcome is not None and outcome != "success":
-            return None
-        limits = self.limits_of(key)
-        target = event.target if event.kind == "data.export" else None
-        if target is not None and len(target) > MAX_TARGET_CHARS:
-            target = blake2b(target.encode("utf-8", "replace"), digest_size=12).hexdigest()
-        nameless = target is None and event.kind == "data.export"
+        """Add what left; below a tenth of every limit nothing but sums is kept."""
         if state.taken is not None:
-            return self._grow(key, state, state.taken, event, target)
-        number = int(event.ts * PANES // limits.window_s)
-        pane = state.panes[-1] if state.panes else None
-        if pane is None or pane.number != number:
-            pane = self._pane(state, number, event.ts)
-            if pane is None:
+            return self._grow(key, state, state.taken, event)
+        ts, is_late = event.ts, False
+        near = self._near if self.overrides is None else self._near_of[id(self.limits_of(key))]
+        if not state.start <= ts < state.end:
+            number = int(ts / near.pane_s)
+            if number > state.number:
+                _turn(state, number, ts, near.pane_s)
+            elif number <= state.number - PANES:
                 return None
-        pane.events += 1
+            else:
+                is_late = number < state.number
+        state.events += 1
         if event.records > 0:
-            records = min(event.records, MOST_OF_ONE)
-            pane.records += records
-            state.records += records
-        if event.bytes > 0:
-            volume = min(event.bytes, MOST_OF_ONE)
-            pane.bytes += volume
-            state.bytes += volume
-        if nameless:
-            pane.nameless += 1
-            state.nameless += 1
-        elif target is not None and (limits.objects or len(state.targets) < EXACT_VALUES):
-            _seen(state.targets, target, number)
+            state.records += min(event.records, MOST_OF_ONE)
+        volume = event.bytes
+        if volume > 0:
+            state.bytes += min(volume, MOST_OF_ONE)
+        if event.kind == "data.export":
+            _name(state, event, int(ts / near.pane_s) if is_late else state.number, limited=near.objects < NEVER)
+        if is_late:
+            _put_back(state, event, int(ts / near.pane_s))
+        if (
+            state.bytes < near.bytes
+            and state.records < near.records
+            and (state.targets is None or len(state.targets) + state.nameless < near.objects)
+        ):
+            return None
+        return self._look(key, state, event)
+
+    def _look(self, key: str, state: Exports, event: Event) -> Finding | None:
+        """Keep what the alert will show, and see whether a limit is passed."""
         recent = state.recent
+        if recent is None:
+            recent = state.recent = []
         recent.append((event.ts, event.id, event.ip or ""))
         if len(recent) > 2 * MAX_EVIDENCE:
             del recent[:MAX_EVIDENCE]
+        limits = self.limits_of(key)
         factor = limits.service_factor if event.actor_type in SERVICES else 1
-        objects = len(state.targets) + state.nameless
+        objects = len(state.targets or ()) + state.nameless
         if (
             0 < limits.records * factor <= state.records
             or 0 < limits.bytes * factor <= state.bytes
@@ -162,66 +196,33 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
             return self._open(key, state, event)
         return None
 
-    def _grow(self, key: str, state: Exports, taken: Taken, event: Event, target: str | None) -> Finding | None:
+    def _grow(self, key: str, state: Exports, taken: Taken, event: Event) -> Finding | None:
         """One more event of the open episode."""
         taken.records += min(max(0, event.records), MOST_OF_ONE)
         taken.bytes += min(max(0, event.bytes), MOST_OF_ONE)
         taken.ips.add(event.ip or "")
-        if target is not None:
-            taken.objects.add(target)
-        elif event.kind == "data.export":
-            taken.nameless += 1
+        if event.kind == "data.export":
+            if event.target is None:
+                taken.nameless += 1
+            else:
+                taken.objects.add(_short(event.target))
         return self.go_on(key, state, event.ts, event.id)
 
-    def _pane(self, state: Exports, number: int, ts: float) -> Pane | None:
-        """The pane of that number, and the end of those the window has left; ``None``: it left that one long ago."""
-        panes = state.panes
-        if panes and number < panes[-1].number:
-            if number <= panes[-1].number - PANES:
-                return None
-            at = len(panes)
-            while at and panes[at - 1].number > number:
-                at -= 1
-            if at and panes[at - 1].number == number:
-                return panes[at - 1]
-            pane = Pane(number, ts)
-            panes.insert(at, pane)
-            return pane
-        oldest = number - PANES + 1
-        gone = 0
-        while gone < len(panes) and panes[gone].number < oldest:
-            old = panes[gone]
-            state.records -= old.records
-            state.bytes -= old.bytes
-            state.nameless -= old.nameless
-            gone += 1
-        if gone:
-            del panes[:gone]
-            targets = state.targets
-            while targets:
-                name = next(iter(targets))
-                if targets[name] >= oldest:
-                    break
-                del targets[name]
-        pane = Pane(number, ts)
-        panes.append(pane)
-        return pane
-
     def _open(self, key: str, state: Exports, event: Event) -> Finding:
-        objects, ips = Distinct(), Distinct()
-        for target in state.targets:
+        objects, ips, recent = Distinct(), Distinct(), state.recent or []
+        for target in state.targets or ():
             objects.add(target)
-        for _, _, ip in state.recent:
+        for _, _, ip in recent:
             ips.add(ip)
         service = event.actor_type in SERVICES
         state.taken = Taken(objects, ips, state.nameless, state.records, state.bytes, service)
         state.taken.passed = ", ".join(name for name, (value, limit) in self._measures(key, state.taken).items() if 0 < limit <= value)
-        window_s = self.limits_of(key).window_s
-        first_number = state.panes[0].number
-        shown = sorted(entry for entry in state.recent if int(entry[0] * PANES // window_s) >= first_number)[-MAX_EVIDENCE:]
-        first_seen = min(state.panes[0].first_ts, shown[0][0])
+        number, first_ts = state.panes[0][:2] if state.panes else (state.number, state.first_ts)
+        pane_s = self.limits_of(key).window_s / PANES
+        shown = sorted(entry for entry in recent if int(entry[0] / pane_s) >= number)[-MAX_EVIDENCE:]
+        first_seen = min(first_ts, shown[0][0])
         last_seen = max(event.ts, shown[-1][0])
-        count = sum(pane.events for pane in state.panes)
+        count = state.events
         _clear(state)
         return self.begin(key, state, last_seen, first_seen, count, [event_id for _, event_id, _ in shown])
 
@@ -281,6 +282,70 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         return f"silent below {' and '.join(limits)} in {span(float(f['window_s']))}"
 
 
+def _turn(state: Exports, number: int, ts: float, pane_s: float) -> None:
+    """Another pane begins; those the window has left are forgotten."""
+    if state.panes is None:
+        state.panes = []
+    if state.events > state.before[0]:
+        events, records, volume, nameless = state.before
+        pane = (state.events - events, state.records - records, state.bytes - volume, state.nameless - nameless)
+        state.panes.append((state.number, state.first_ts, *pane))
+    oldest = number - PANES + 1
+    gone = 0
+    for pane_number, _, events, records, volume, nameless in state.panes:
+        if pane_number >= oldest:
+            break
+        state.events -= events
+        state.records -= records
+        state.bytes -= volume
+        state.nameless -= nameless
+        gone += 1
+    if gone:
+        del state.panes[:gone]
+        targets = state.targets
+        while targets and targets[name := next(iter(targets))] < oldest:
+            del targets[name]
+    state.before = (state.events, state.records, state.bytes, state.nameless)
+    state.number, state.start, state.end, state.first_ts = number, number * pane_s, (number + 1) * pane_s, ts
+
+
+def _name(state: Exports, event: Event, number: int, *, limited: bool) -> None:
+    """Note which object was exported."""
+    if state.targets is None:
+        state.targets = {}
+    if event.target is None:
+        state.nameless += 1
+    elif limited or len(state.targets) < EXACT_VALUES:
+        _seen(state.targets, _short(event.target), number)
+
+
+def _short(target: str) -> str:
+    return target if len(target) <= MAX_TARGET_CHARS else blake2b(target.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def _put_back(state: Exports, event: Event, number: int) -> None:
+    """A late event was added to the sums; it belongs to a pane before the one that is counted now."""
+    added = (
+        1,
+        min(max(0, event.records), MOST_OF_ONE),
+        min(max(0, event.bytes), MOST_OF_ONE),
+        int(event.kind == "data.export" and event.target is None),
+    )
+    events, records, volume, nameless = (old + new for old, new in zip(state.before, added, strict=True))
+    state.before = (events, records, volume, nameless)
+    if state.panes is None:
+        state.panes = []
+    at = len(state.panes)
+    while at and state.panes[at - 1][0] > number:
+        at -= 1
+    if at and state.panes[at - 1][0] == number:
+        _, first_ts, events, records, volume, nameless = state.panes[at - 1]
+        more = (events + added[0], records + added[1], volume + added[2], nameless + added[3])
+        state.panes[at - 1] = (number, first_ts, *more)
+    else:
+        state.panes.insert(at, (number, event.ts, *added))
+
+
 def _seen(targets: dict[str, int], target: str, number: int) -> None:
     """Note the pane a target was seen in, and keep them in that order."""
     last = targets.get(target)
@@ -301,10 +366,9 @@ def _by_pane(item: tuple[str, int]) -> tuple[int, str]:
 
 
 def _clear(state: Exports) -> None:
-    state.panes.clear()
-    state.targets.clear()
-    state.recent.clear()
-    state.records = state.bytes = state.nameless = 0
+    state.panes = state.targets = state.recent = None
+    state.number, state.start, state.end, state.before = -1, 0.0, 0.0, (0, 0, 0, 0)
+    state.events = state.records = state.bytes = state.nameless = 0
 
 
 def _amount(name: str, number: Fact) -> str:

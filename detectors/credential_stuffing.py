@@ -265,7 +265,9 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
         state.failures, state.unknown = total.failures, total.unknown
         state.attempts = total.failures + total.successes
         evidence = sorted(shown for pane in state.panes for shown in pane.evidence)
-        return self.begin(key, state, event.ts, evidence[0][0], total.failures, [event_id for _, event_id in evidence[:MAX_EVIDENCE]])
+        # It may be a late event that shows it.
+        first, last = min(event.ts, evidence[0][0]), max(event.ts, evidence[-1][0])
+        return self.begin(key, state, last, first, total.failures, [event_id for _, event_id in evidence[:MAX_EVIDENCE]])
 
     # -- what the alert says ------------------------------------------------------------------------------------------------------
 

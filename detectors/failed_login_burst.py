@@ -69,7 +69,10 @@ class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
         "A service with an old password: allow-list it by name, or raise its threshold with an override, until it is mended.",
         "A penetration test: put its addresses on the allow-list with an end date.",
     )
-    variants: ClassVar[dict[str, Variant]] = {"by_actor": Variant("actor", by_actor, passive=frozenset({"success"})), "by_ip": Variant("ip", by_ip)}
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_actor": Variant("actor", by_actor, passive=frozenset({"success"})),
+        "by_ip": Variant("ip", by_ip),
+    }
     Settings = BurstSettings
     State = Burst
 

@@ -117,8 +117,7 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
     false_positives = (
         "A VPN, cloud desktop or relay: networks of these kinds are ignored; add the AS number of yours to the table of networks.",
         "A company VPN in no such table: a device that jumps between the same two networks on more than `habit_days` days makes info only.",
-        "A phone whose carrier comes out into the internet far away: add its AS number to the table of networks; else a habit as well, "
-        "when the same two devices do it from the same two networks.",
+        "A phone whose carrier comes out far away: add its AS number to the table; else a habit as well, of the same two devices and networks.",
         "The same, by a thief of a device's identity, or by one who comes back day after day: each of those first days alerts in full; a `habit_days` of 0 switches habits off.",
         "An address database that is wrong: the accuracy radius is taken off the distance, and `min_distance_km` can be raised.",
         "An account several people share: give each their own, or allow-list it by name until then.",

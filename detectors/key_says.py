@@ -48,7 +48,7 @@ def explain(finding: Finding) -> str:
             return f"{said} It was refused {times(f['refusals'], 'time')}." if f["refusals"] else said
         case "enumeration":
             return (
-                f"This key called {times(f['areas'], 'service or part')} of an API it never called in {times(f['uses_before'], 'use')} before, "
+                f"This key called {times(f['areas'], 'part')} of an API it never called in {times(f['uses_before'], 'use')} before, "
                 f"and was refused {times(f['refusals'], 'time')}."
             )
         case "burst":

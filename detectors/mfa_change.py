@@ -9,7 +9,7 @@ from detectors.base import Variant, split_key
 from detectors.episode import Episode, EpisodeDetector, EpisodeState, Quiet
 from detectors.factor_changes import Change, by_affected, change_of
 from detectors.phrases import span, times
-from detectors.places import Places, judge, learn
+from detectors.places import Places, is_counted, judge, learn
 from detectors.settings import DetectorSettings, Seconds, matches_entity
 from detectors.windows import slide
 from schemas.event import Event
@@ -105,6 +105,8 @@ class MfaChange(EpisodeDetector[Factors, MfaChangeSettings]):
         outcome = event.outcome
         if event.kind == "auth.login":
             if outcome == "success":
+                if state.taken is None and state.episode is None and is_counted(state.places, event):
+                    return None  # the common case: the same address as ever
                 limits = self.limits_of(key)
                 finding = self._login(key, state, event, limits) if state.taken is not None else None
                 if state.episode is None:  # an intruder's network must not become a known one

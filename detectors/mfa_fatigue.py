@@ -9,7 +9,7 @@ from detectors.base import Variant, by_actor, by_ip
 from detectors.episode import EpisodeDetector, EpisodeState
 from detectors.phrases import span, times
 from detectors.settings import DetectorSettings, Seconds
-from detectors.shared_address import Known, SharedLimits, first_names, is_known, is_shared, vouch
+from detectors.shared_address import Known, SharedLimits, first_names, fresh_s, is_known, is_shared, vouch
 from detectors.tries import FAILURE, Tries, add_try, in_window
 from detectors.windows import Distinct, slide
 from schemas.event import Event
@@ -117,6 +117,10 @@ class MfaFatigue(EpisodeDetector[Fatigue, FatigueLimits]):
     Settings = FatigueSettings
     State = Fatigue
 
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._fresh_s = fresh_s(limits.own_memory_s if variant == "by_actor" else limits.shared_memory_s for limits in self.all_limits)
+
     def memory_s(self, limits: FatigueLimits) -> float:
         """The window, or as long as successes count."""
         return max(limits.window_s, limits.own_memory_s if self.variant == "by_actor" else limits.shared_memory_s)
@@ -125,6 +129,16 @@ class MfaFatigue(EpisodeDetector[Fatigue, FatigueLimits]):
         """Count a refusal; weigh an acceptance."""
         outcome = event.outcome
         if outcome == "success":
+            # The common case: a login with nothing refused before, noted lately.
+            other = event.ip if self.variant == "by_actor" else event.actor
+            seen = state.good.get(other or "")
+            if (
+                seen is not None
+                and 0 <= event.ts - seen[1] <= self._fresh_s
+                and state.episode is None
+                and not (state.refused or state.sent or state.codes)
+            ):
+                return None
             return self._accept(key, state, event)
         if outcome is None or (event.kind == "auth.login" and (outcome == "challenge" or event.reason not in REFUSALS)):
             return None

@@ -94,7 +94,7 @@ class NewGeography(EpisodeDetector[Habits, NewGeographySettings]):
     kinds = frozenset({"auth.login"})
     techniques = ("T1078.004",)
     false_positives = (
-        "A journey: one alert for each country, of low severity when the device is known.",
+        "A journey: one alert for each country, of low severity when the device is known, or the client where devices are not told.",
         "A new colleague or a new installation: nothing alerts for an account's first `grace_logins` logins or `grace_s`.",
         "A VPN, cloud desktop, relay or satellite: networks of these kinds are ignored, and so is an intruder who uses one: other detectors see that.",
         "A wrong address database: a country alone is silent when the network, device and client are all known.",
@@ -153,7 +153,9 @@ class NewGeography(EpisodeDetector[Habits, NewGeographySettings]):
         novel, compared, own_device = _compare(state, event, limits)
         if compared and not novel:
             return None
-        severity: Severity = "medium" if novel and not own_device else "low"
+        # A new country brings a new network: that says something only where nothing else can be compared.
+        travelling = own_device or (novel == ["network"] and compared > 1)
+        severity: Severity = "medium" if novel and not travelling else "low"
         if back:  # what is known is out of date: learn anew from here on
             severity = "info"
             for seen in (state.countries, state.asns, state.devices, state.agents):
@@ -182,7 +184,7 @@ class NewGeography(EpisodeDetector[Habits, NewGeographySettings]):
         state.novelty = None
 
     def severity(self, key: str, state: Habits) -> Severity:
-        """Medium; low on a known device, or when there is only the country to go by; info after a long absence."""
+        """Medium; low on a known device or client, or when there is only the country to go by; info after a long absence."""
         assert state.novelty is not None
         return state.novelty.severity
 

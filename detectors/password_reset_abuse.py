@@ -9,9 +9,9 @@ from detectors.base import Variant, by_ip
 from detectors.episode import EpisodeDetector, EpisodeState
 from detectors.factor_changes import affected, by_affected, change_of
 from detectors.phrases import span, times
-from detectors.places import Places, judge, learn
+from detectors.places import Places, is_counted, judge, learn
 from detectors.settings import Count, DetectorSettings, Seconds
-from detectors.shared_address import Known, SharedLimits, first_names, is_known, is_shared, vouch
+from detectors.shared_address import Known, SharedLimits, first_names, fresh_s, is_known, is_shared, vouch
 from detectors.tries import FAILURE, MAX_ACTORS, Tries, add_try, in_window
 from detectors.windows import Distinct, slide
 from schemas.event import Event
@@ -107,6 +107,10 @@ class PasswordResetAbuse(EpisodeDetector[Resets, ResetLimits]):
     Settings = ResetSettings
     State = Resets
 
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self._fresh_s = fresh_s(limits.own_memory_s if variant == "by_actor" else limits.shared_memory_s for limits in self.all_limits)
+
     def memory_s(self, limits: ResetLimits) -> float:
         """The windows, or as long as logins count."""
         if self.variant == "by_ip":
@@ -116,10 +120,10 @@ class PasswordResetAbuse(EpisodeDetector[Resets, ResetLimits]):
     def on_event(self, key: str, state: Resets, event: Event) -> Finding | None:
         """Count a reset; learn from a login, or weigh it."""
         kind, outcome = event.kind, event.outcome
+        if kind == "auth.login" and (outcome != "success" or self._is_usual(state, event)):
+            return None
         limits = self.limits_of(key)
         if kind == "auth.login":
-            if outcome != "success":
-                return None
             return self._login_at(key, state, event, limits) if self.variant == "by_ip" else self._login(key, state, event, limits)
         if kind == "auth.password_reset":
             return self._reset_at(key, state, event, limits) if self.variant == "by_ip" else self._reset(key, state, event, limits)
@@ -128,6 +132,17 @@ class PasswordResetAbuse(EpisodeDetector[Resets, ResetLimits]):
         if kind == "auth.mfa_change" and event.action is not None and change_of(event.action) in {"add", "remove"}:
             return self._follow(key, state, event, limits, factor=True)
         return None
+
+    def _is_usual(self, state: Resets, event: Event) -> bool:
+        """Take a login that can be neither news nor lesson, the common case: no reset before it, and the same as one noted lately."""
+        if state.episode is not None or state.chain is not None or state.stranger is not None:
+            return False
+        name = event.actor if self.variant == "by_ip" else event.device_id
+        if name is not None:
+            seen = state.good.get(name)
+            if seen is None or not 0 <= event.ts - seen[1] <= self._fresh_s:
+                return False
+        return name is not None if self.variant == "by_ip" else is_counted(state.places, event)
 
     # -- one account --------------------------------------------------------------------------------------------------------------
 

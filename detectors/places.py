@@ -39,11 +39,22 @@ def network_of(ip: str, asn: int) -> str:
     return "4:" + ".".join(ip.split(".", 2)[:2])
 
 
+def is_counted(places: Places, event: Event) -> bool:
+    """Count a login from the same address as the last one that was noted, if that was lately; else do nothing. Cost ≈ 0.1 µs."""
+    ip = event.ip
+    if ip is None or ip != places.last_ip or not 0 <= event.ts - places.noted_ts < NOTE_S:
+        return False
+    places.logins += 1
+    return True
+
+
 def learn(places: Places, event: Event, memory_s: float) -> None:
     """Take in a login that worked. Cost ≈ 0.1 µs from the same address as the last one, else 0.5 µs."""
+    if is_counted(places, event):
+        return
     places.logins += 1
     ip, ts = event.ip, event.ts
-    if ip is None or (ip == places.last_ip and 0 <= ts - places.noted_ts < NOTE_S):
+    if ip is None:
         return
     places.last_ip, places.noted_ts = ip, ts
     vouch(places.ips, ip, ts, memory_s, MOST_PLACES)

@@ -20,6 +20,11 @@ _TOKEN = re.compile(
     r"|(?P<space>\s+)",
     re.DOTALL,
 )
+_PLAIN = re.compile(
+    r"'[^'\\]*(?:(?:\\.|'')[^'\\]*)*(?:'|\Z)|%s|(?<!:):\w+(?!\w*\()|\?|0x[0-9a-f]+|[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.DOTALL
+)
+"""The same for a text without comments and names in quotes."""
+_NOT_PLAIN = re.compile(r"""--|/\*|["`\[$@%]|[enxbr]'""")
 _STANDARD = re.compile(r'\b(?:from|join|into|update|table)\s+"|"\."')
 """Double quotes are about names here, not about text as in MySQL."""
 _LIST = re.compile(r"\( ?\?(?: ?, ?\?)+ ?\)")
@@ -91,6 +96,7 @@ def digest_of(query: str) -> str:
     return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
+@lru_cache(maxsize=256)  # a pure function's results: accounts of one application share their queries
 def describe(query: str) -> Query:
     """The kind of a query text, at length. Cost ≈ 30–60 µs: for kinds not known yet.
 
@@ -112,6 +118,8 @@ def normalised(raw: str) -> str:
     >>> normalised('update "t" set a = "x" where b = 0x1f /* why */ ;'), normalised("insert into t values (1,2),(3,4)")
     ('update t set a = x where b = ?', 'insert into t values (?)')
     """
+    if _NOT_PLAIN.search(raw) is None:  # most queries of applications: a third of the cost
+        return _collapsed(_PLAIN.sub("?", raw))
     standard = _STANDARD.search(raw) is not None
 
     def put(match: re.Match[str]) -> str:
@@ -123,7 +131,11 @@ def normalised(raw: str) -> str:
         name = match[0]
         return name.strip('"`[]') if name[0] != '"' or standard else "?"
 
-    text = " ".join(_TOKEN.sub(put, raw).split())
+    return _collapsed(_TOKEN.sub(put, raw))
+
+
+def _collapsed(text: str) -> str:
+    text = " ".join(text.split())
     return _ROWS.sub(r"\1", _LIST.sub("(?)", text)).strip(" ;")
 
 

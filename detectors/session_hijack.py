@@ -18,7 +18,7 @@ from schemas.event import Event, Network
 from schemas.finding import EntityType, Fact, Finding
 from schemas.severity import SEVERITIES, Severity
 
-MEDIUM, HIGH = 2, 3
+LOW, MEDIUM, HIGH = 1, 2, 3
 MOST_ORIGINS = 4
 """Places a session is remembered at: the ones used last."""
 MOST_ACTORS = 2
@@ -124,7 +124,7 @@ class SessionHijack(EpisodeDetector[Session, HijackSettings]):
     false_positives = (
         "A phone or laptop that changes networks: another address alone, with the same client and in the same country, is silent.",
         "Mobile networks and relays that come out elsewhere: silent with the same device, or when nothing but the place differs (`roaming_networks`).",
-        "A VPN switched on in between: silent with the same device; else add its AS number to the table of networks.",
+        "A VPN switched on in between: low with the same device and client, silent once its AS number is in the table of networks.",
         "IPv4 and IPv6 of one line: an address of the other sort is another network only when an AS number or the country says so.",
         "A server of yours that calls with its users' sessions: private addresses are ignored; allow-list its public ones.",
         "An app that shares its session with a browser view: remove its library, such as `okhttp`, from `scripted_agents`.",
@@ -211,7 +211,7 @@ class SessionHijack(EpisodeDetector[Session, HijackSettings]):
         state.agent = state.actor = None
 
     def severity(self, key: str, state: Session) -> Severity:
-        """Medium; high for a script in a browser's session, or two accounts in one."""
+        """Medium; low where only the country differs for one device; high for a script in a browser's session, or two accounts in one."""
         return SEVERITIES[state.rank]
 
     def facts(self, key: str, state: Session) -> dict[str, Fact]:
@@ -262,7 +262,9 @@ def _judge(a: Origin, b: Origin, limits: HijackSettings) -> tuple[int, str]:
         return 0, ""
     names = (("account", person), ("script beside a browser", script), ("country", country), ("device", device), ("client", client))
     differs = [name for name, differs in names if differs and not (name == "client" and script)]
-    return HIGH if person or script else MEDIUM, "network, " + ", ".join(differs) + " differ"
+    # The same device and client in another country is most often a VPN of no table; but a thief of all cookies may have the device's, too.
+    rank = HIGH if person or script else LOW if same_device and not client else MEDIUM
+    return rank, "network, " + ", ".join(differs) + " differ"
 
 
 def _other_network(a: Origin, b: Origin, *, country: bool) -> bool:

@@ -103,7 +103,10 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
         "A mail client or a service that tries an old password for days: low for as long as it is one device, or one account from one address; allow-list it by name until it is mended, or raise its slow_threshold with an override.",
         "A monitoring probe that logs in wrongly on purpose: put its address on the allow-list.",
     )
-    variants: ClassVar[dict[str, Variant]] = {"by_ip": Variant("ip", by_ip), "by_actor": Variant("actor", by_actor, passive=frozenset({"success"}))}
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_ip": Variant("ip", by_ip),
+        "by_actor": Variant("actor", by_actor, passive=frozenset({"success"})),
+    }
     Settings = SlowSettings
     State = Slow
 

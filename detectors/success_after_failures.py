@@ -112,9 +112,7 @@ class SuccessAfterFailures(EpisodeDetector[After, AfterLimits]):
 
     def __init__(self, variant: str, settings: DetectorSettings) -> None:
         super().__init__(variant, settings)
-        self._fresh_s = fresh_s(
-            limits.own_memory_s if variant == "by_actor" else limits.shared_memory_s for limits in self.all_limits
-        )
+        self._fresh_s = fresh_s(limits.own_memory_s if variant == "by_actor" else limits.shared_memory_s for limits in self.all_limits)
 
     def memory_s(self, limits: AfterLimits) -> float:
         """The window, or as long as successes count."""

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from monitor.detectors_reference import reference as detectors_reference
+from monitor.formats_reference import kinds_reference
 from monitor.formats_reference import reference as format_reference
 from monitor.settings_reference import reference as settings_reference
 from schemas.formats import FORMATS
@@ -26,6 +27,7 @@ def _as_json(schema: JsonSchema) -> str:
 REFERENCES: dict[str, Callable[[], str]] = {
     "configuration.md": settings_reference,
     "detectors.md": detectors_reference,
+    "formats/kinds.md": kinds_reference,
     **{f"formats/{name}.md": partial(format_reference, fmt) for name, fmt in FORMATS.items()},
     "schemas/event.schema.json": lambda: _as_json(event_schema()),
     "schemas/alert.schema.json": lambda: _as_json(alert_schema()),

@@ -1,5 +1,7 @@
 """The input formats, by name, and which of them an input is written in."""
 
+from collections.abc import Mapping
+
 from schemas.formats.auth0 import FORMAT as AUTH0
 from schemas.formats.base import Format
 from schemas.formats.cloudtrail import FORMAT as CLOUDTRAIL
@@ -24,7 +26,7 @@ SURE_ENOUGH = 0.5
 """``recognise`` below this is a guess, and a guess is no format."""
 
 
-def detect(sample: bytes) -> tuple[str | None, dict[str, float]]:
+def detect(sample: bytes, formats: Mapping[str, Format] = FORMATS) -> tuple[str | None, dict[str, float]]:
     """Tell which format the first bytes of an input (up to 64 KiB) are written in, and how sure each format is of them.
 
     The name is ``None`` when no format reaches ``SURE_ENOUGH``; of equally sure ones the first listed is taken.
@@ -32,6 +34,6 @@ def detect(sample: bytes) -> tuple[str | None, dict[str, float]]:
     >>> detect(b'{"time": 1767225600, "kind": "auth.login"}')[0]
     'native'
     """
-    shares = {name: each.recognise(sample) for name, each in FORMATS.items()}
+    shares = {name: each.recognise(sample) for name, each in formats.items()}
     best = max(shares, key=shares.__getitem__)
     return (best if shares[best] >= SURE_ENOUGH else None), shares

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import msgspec
 
-from schemas.formats.neutral import auth_words
+from schemas.formats.neutral import AUTH_KINDS, auth_words
 
 ORDER = ("authentication", "iam", "configuration", "database", "file", "session", "api", "web", "network")
 """``session`` comes late: sign-ins are often of both categories."""
@@ -149,8 +149,13 @@ def rule_for(category: str, types: frozenset[str], action: str) -> Rule:
 
 def listing() -> Iterator[tuple[str, str, str]]:
     """Every rule for the documentation: category with types, kind, note."""
+    says = "where the words of `event.action` say so"
+    yield "any category, refused (denied)", "authz.decision", "unless it is about a log-in; also a reason that means: may not"
+    yield "sudo of the module system", "admin.action", "sudo; `authz.decision` where sudo forbids it"
+    for kind, action in AUTH_KINDS:
+        where = "authentication, iam" if kind in _IAM_BY_AUTH_WORDS else "authentication"
+        yield where, kind, f"{action}, {says}"
     for category, rules in RULES.items():
         for rule in rules:
             types = f" ({', '.join(sorted(rule.types))})" if rule.types else ""
-            says = "where the words of `event.action` say so" if rule.words else ""
-            yield f"{category}{types}", rule.kind, ", ".join(filter(None, (rule.note or rule.action, says)))
+            yield f"{category}{types}", rule.kind, ", ".join(filter(None, (rule.note or rule.action, says if rule.words else "")))

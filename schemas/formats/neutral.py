@@ -78,6 +78,9 @@ _AUTH: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     )
 )
 
+AUTH_KINDS: tuple[tuple[str, str], ...] = tuple(dict.fromkeys((kind, action) for kind, action, _ in _AUTH))
+"""Kind and action of everything ``auth_words`` may tell, for the documentation."""
+
 
 def reason_of(*texts: Any) -> str | None:
     """The first of these texts as a reason of this package; a code as it is, in lower snake case. Sentences nobody knows are dropped.

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import msgspec
 
+from schemas.formats.neutral import AUTH_KINDS
+
 CLASSES: dict[int, str] = {
     3001: "Account Change",
     3002: "Authentication",
@@ -191,7 +193,10 @@ METHODS: dict[int, str] = {
 
 def listing() -> Iterator[tuple[str, str, str]]:
     """Every rule for the documentation: activity, kind, note."""
+    yield "any class but those of log-ins, refused", "authz.decision", "a failure whose reason means: this caller may not"
     for (class_uid, activity), rule in RULES.items():
         yield f"{class_uid} {CLASSES[class_uid]}: {rule.name} ({activity})", rule.kind, rule.action
+    for kind, action in AUTH_KINDS:
+        yield "3xxx: an activity that is not listed", kind, f"{action}, where its `activity_name` says so"
     for class_uid, rule in DEFAULTS.items():
         yield f"{class_uid} {CLASSES[class_uid]}: any other", rule.kind, rule.action

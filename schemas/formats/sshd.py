@@ -50,6 +50,8 @@ class SshdParser:
         if program in _SSHD:
             if message[:4] == "[ID ":
                 message = message.partition("] ")[2]  # Solaris numbers its messages
+            elif message[:11] == "(pam_unix) ":
+                message = _pam_line("sshd", "pam_unix", message[11:])
             events = self._sshd.events(ts, host, pid, message.rstrip())
         elif program in self._local:
             events = self._local[program](ts, host, program, message)
@@ -63,8 +65,11 @@ class SshdParser:
         """What PAM says about any other service; ``sshd(pam_unix)[123]: …`` is how old systems wrote PAM's lines."""
         if program[-1:] == ")":
             service, _, module = program[:-1].partition("(")
-            part = "session" if message.startswith("session ") else "auth"
-            message = f"{module}({service}:{part}): {message}"
+            message = _pam_line(service, module, message)
+            if service == "sshd":
+                self._sshd.pam_apart(host)
+        elif message[:11] == "(pam_unix) ":
+            message = _pam_line(program, "pam_unix", message[11:])
         if message[:4] != "pam_":
             return ()
         service = message.partition("(")[2].partition(":")[0]
@@ -92,6 +97,12 @@ class SshdParser:
     def load(self, data: Mapping[str, Any]) -> None:
         """Take over what ``dump`` returned."""
         self._reader.load(data)
+
+
+def _pam_line(service: str, module: str, message: str) -> str:
+    """What an old PAM said, in today's form."""
+    part = "session" if message.startswith("session ") else "auth"
+    return f"{module}({service}:{part}): {message}"
 
 
 class SshdFormat:

@@ -14,7 +14,9 @@ _NAMED_PEER = re.compile(r"(authenticating|invalid) user (.*) (\S+) port (\d+)",
 _NAMED_PEER_SAYS = re.compile(r"(authenticating|invalid) user (.*) (\S+) port (\d+): (.*)", re.DOTALL)
 _PEER = re.compile(r"(\S+)(?: port (\d+))?")
 _PEER_SAYS = re.compile(r"(\S+) port (\d+): ")
-_OLD_DISCONNECT = re.compile(r"(\S+): \d+:")
+_OLD_DISCONNECT = re.compile(r"(\S+): (\d+):")
+_NO_MORE_METHODS = "14"
+"""Why a client gave up, by number (RFC 4253, 11.1)."""
 _WITH_PEER = re.compile(r"Unable to negotiate with (\S+?)(?: port (\d+))?: ")
 _BRACKETED_PEER = re.compile(r"drop connection #\d+ from \[([^\]]*)\]:(\d+) ")
 
@@ -87,7 +89,7 @@ class SshdEnds:
     def _received_disconnect(self, ts: float, host: str, pid: str, message: str) -> Events:
         """Only the old form, without a port: the newer one is followed by "Disconnected from", which names the user too."""
         found = _OLD_DISCONNECT.match(message, 25)
-        if found is None or not message.endswith(_PREAUTH):
+        if found is None or not (message.endswith(_PREAUTH) or found[2] == _NO_MORE_METHODS or message.endswith("Auth fail")):
             return NOTHING
         ip = address(found[1])
         if self._attempts.count(key(host, pid, ip, ""), ts, ip):

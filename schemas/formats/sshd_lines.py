@@ -12,6 +12,9 @@ MAX_REPEATS = 1000
 PAM_ALONE_AFTER = 3
 """PAM failures of one host without a verdict by sshd between them, after which PAM is taken to be the only one that speaks there."""
 
+_SSHD_SPEAKS = 1 << 20
+"""In place of such a count: the last one who spoke was sshd."""
+
 _BAD_PASSWORD_METHODS = ("password", "keyboard-interactive", "challenge-response")
 _REPEATED = re.compile(r"repeated (\d{1,9}) times: \[ ?(.*)\]\s*", re.DOTALL)
 _MORE_FAILURES = re.compile(r"PAM (\d{1,9}) more authentication failures?; ")
@@ -152,8 +155,14 @@ class SshdLines:
 
     def _sshd_spoke(self, host: str) -> None:
         name = f"{host}/pam"
-        if self._sessions.get(name):
-            self._sessions.put(name, 0)
+        if self._sessions.get(name) != _SSHD_SPEAKS:
+            self._sessions.put(name, _SSHD_SPEAKS)
+
+    def pam_apart(self, host: str) -> None:
+        """Old systems send PAM's lines to another file than sshd's: there PAM is the only one that speaks until sshd is heard."""
+        name = f"{host}/pam"
+        if not self._sessions.get(name):
+            self._sessions.put(name, PAM_ALONE_AFTER)
 
     def pam_failure(self, ts: float, host: str, pid: str, message: str, service: str) -> Events:
         """``pam_unix(sshd:auth): authentication failure; … rhost=192.0.2.1 user=root``.
@@ -168,7 +177,7 @@ class SshdLines:
         ip = address(rhost)
         if service == "sshd":
             name = f"{host}/pam"
-            unanswered = self._sessions.get(name)
+            unanswered = self._sessions.get(name) % _SSHD_SPEAKS
             if unanswered < PAM_ALONE_AFTER:
                 self._sessions.put(name, unanswered + 1)
                 return NOTHING
@@ -176,19 +185,22 @@ class SshdLines:
             return NOTHING  # a console or a screen lock, nobody from outside
         if ip and user and not self._attempts.begins(key(host, pid, ip, ""), ts, Stage.PAM, user, ip, ""):
             return NOTHING
-        return self._make.login(ts, host, user, ip, "pam", "bad_password" if user else "unknown_user")
+        reason = "bad_password" if user else "unknown_user"
+        if not user and service != "sshd":
+            user = _RUSER.search(message)[1] if _RUSER.search(message) else ""
+        return self._make.login(ts, host, user, ip, "pam", reason)
 
     def _pam_more(self, ts: float, host: str, pid: str, message: str) -> Events:
-        """``PAM 2 more authentication failures; …`` sums up a connection: news only when sshd itself said nothing of it."""
+        """``PAM 2 more authentication failures; …`` sums up a connection: news as far as the log has fewer failures of it.
+
+        The others were never written (sshd silent) or swallowed by a syslog daemon that limits or folds equal lines.
+        """
         found = _MORE_FAILURES.match(message)
         if found is None or not pid:
             return NOTHING
         name = key(host, pid, None, "")
-        if not self._attempts.count(name, ts):
-            missing = int(found[1]) + 1  # the first one was held back as unanswered
-        elif self._attempts.stage(name, ts) == Stage.PAM:
-            missing = int(found[1])
-        else:
+        missing = int(found[1]) + 1 - self._attempts.count(name, ts)  # one more than it says: the first had a line of its own
+        if missing <= 0:
             return NOTHING
         rhost, user = _pam_fields(message)
         ip = address(rhost)
@@ -227,6 +239,13 @@ class SshdLines:
 
 
 def _pam_fields(message: str) -> tuple[str, str]:
-    """``rhost`` and ``user`` of ``…; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=root``, each empty when absent."""
-    head, _, user = message.partition(" user=")
-    return head.partition(" rhost=")[2].strip(), user.strip()
+    """``rhost`` and ``user`` of ``…; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=root``, each empty when absent.
+
+    Some services put the name that was typed into ``ruser``, where it may look like the rest of the line: what PAM itself writes is
+    then the last. ``user`` is only written for accounts that exist, so no stranger chooses it.
+    """
+    if " ruser= rhost=" in message:
+        head, _, user = message.partition(" user=")
+        return head.rpartition(" rhost=")[2].strip(), user.strip()
+    rhost, _, user = message.rpartition(" rhost=")[2].partition(" user=")
+    return rhost.strip(), user.strip()

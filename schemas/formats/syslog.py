@@ -31,6 +31,7 @@ _SHAPE = "expected a syslog line: time, host, program"
 # Quoted values may hold any character but a bare quote; each branch begins with another character, so there is one way to match.
 _STRUCTURED_DATA = re.compile(r'(?:\[(?:[^\]"]|"(?:[^"\\]|\\.)*")*\])+(?: |$)', re.DOTALL)
 _PRIORITY = re.compile(r"<\d{1,3}>")
+_ONE_DIGIT_DAY = re.compile(r"[A-Z][a-z]{2} [1-9] [0-9]{2}:[0-9]{2}:[0-9]{2} ")
 _FRACTION = re.compile(r"(... [ \d]\d \d\d:\d\d:\d\d)(\.\d{1,9}) ")
 
 
@@ -58,6 +59,8 @@ class SyslogReader:
             if priority is None:
                 raise RejectError("unknown_shape", _SHAPE)
             line = line[priority.end() :]
+        if line[5:6] == " " and _ONE_DIGIT_DAY.match(line):
+            line = f"{line[:4]} {line[4:]}"  # the blank that pads the day is missing on some appliances
         if line[3:4] == " " and line[15:16] == " ":
             stamp = line[:15]
             ts = self._stamp_ts if stamp == self._stamp else self._short(stamp)
@@ -73,7 +76,7 @@ class SyslogReader:
             raise RejectError("unknown_shape", _SHAPE)
         host, _, rest = rest.partition(" ")
         tag, colon, message = rest.partition(": ")
-        if not colon or " " in tag or host[-1:] == ":":
+        if not colon or " " in tag or host[-1:] == ":" or host[:1] == "[":
             host, tag, message = _odd_tag(host, rest)
         if tag[-1:] == "]":
             program, _, pid = tag[:-1].partition("[")
@@ -181,7 +184,10 @@ def _value(text: str) -> str:
 def _odd_tag(host: str, rest: str) -> tuple[str, str, str]:
     """Host, tag and message of a line whose second word is not ``program:``."""
     if host[-1:] == ":":
-        return "", host[:-1], rest  # some appliances leave the host out
+        host = host[:-1]
+        return "", host[1:-1] if host[:1] == "[" else host, rest  # some appliances leave the host out
+    if host[:1] == "[" and host[-1:] == "]":
+        return "", host[1:-1], rest  # metalog's
     tag, _, message = rest.partition(" ")
     if tag[-1:] == ":":
         return host, tag[:-1], message  # an empty message, or one that begins with a blank

@@ -49,7 +49,13 @@ _VHOST = re.compile(r"[\w.*-]{1,255}(?::[0-9]{1,5})? (?=(?!- )\S+ \S+ \S* ?\[)",
 _MILLISECONDS = re.compile(r" ([0-9]{1,9})ms$", re.ASCII)
 _SECONDS = re.compile(r'[ "=]([0-9]{1,6}\.[0-9]{3})(?=[ "s]|$)', re.ASCII)
 """nginx writes its request time with exactly three decimals; Apache's ``%D`` is a bare integer and cannot be told from others."""
-_FORWARDED = re.compile(r' "([0-9A-Fa-f.:, ]{2,1024})"')
+_FORWARDED = re.compile(r' (?:X-Forwarded-For=)?"([0-9A-Fa-f.:, ]{2,1024})"')
+_HOPS = re.compile(
+    r'(?:[\w.*-]{1,255}(?::[0-9]{1,5})? )?"?((?:(?:[0-9A-Fa-f.:]{2,45}|localhost), ){1,32}(?:[0-9A-Fa-f.:]{2,45}|localhost))"?'
+    r"(?: ([0-9A-Fa-f.:]{2,45}))?(?= - )",
+    re.ASCII,
+).match
+"""``X-Forwarded-For`` in the place of the address, the way proxies' own logs often have it, maybe with the peer after it."""
 
 
 class WebAccessParser:
@@ -118,6 +124,9 @@ def _uncommon(line: str) -> Event | None:
         return request_event(load_object(body.encode()))
     if is_error_line(body):
         return failed_login(body)
+    hops = _HOPS(body)
+    if hops:
+        body = f"{hops[2] or 'unix:'}{body[hops.end() :]}"
     match = _ANY(body)
     if match is None:
         if not body.strip():
@@ -129,7 +138,7 @@ def _uncommon(line: str) -> Event | None:
     event = Event(
         "api.request",
         from_stamp(stamp),
-        ip=client_ip(host, None),
+        ip=client_ip(host, hops[1] if hops else None),
         actor=actor,
         actor_type="user" if actor else None,
         user_agent=unescape(agent)[:AGENT_CHARS] if agent and agent != "-" else None,

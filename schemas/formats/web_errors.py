@@ -1,4 +1,4 @@
-"""Failed basic authentication in the error logs of nginx and Apache; files often mix them with the access log.
+"""Failed basic and digest authentication in the error logs of nginx and Apache; files often mix them with the access log.
 
 These stamps name no zone and are read as UTC: a server that writes local time shifts such events by its offset. Where both the access
 and the error log of one server are read, a failure is seen twice, once in each.
@@ -23,7 +23,9 @@ _NGINX_REQUEST = re.compile(r', request: "(.*?)"(?:, (?:upstream|host|referrer):
 
 _APACHE = re.compile(r"\[[A-Z][a-z]{2} ([A-Z][a-z]{2} [0-9 ][0-9] [0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]{1,6})? ([0-9]{4})\] \[")
 _APACHE_FAILED = re.compile(
-    r"(?:[^\]]{0,64}\] \[){0,4}client ([^\]\s]{1,64})\] (AH0[0-9]{4}: )?user ([^:]{0,4096}?)(?:: authentication failure for \"|( not found): )",
+    r"(?:[^\]]{0,64}\] \[){0,4}client ([^\]\s]{1,64})\] (AH0[0-9]{4}: )?(?:Digest: )?user "
+    r"(?:`([^']{0,4096})' in realm `[^']{0,4096}'|([^:]{0,4096}?))"
+    r"(?:: authentication failure for \"|: password mismatch: |( not found)(?:: |$))",
 )
 _APACHE_PORT = re.compile(r":[0-9]{1,5}$")
 
@@ -55,11 +57,11 @@ def _nginx_event(line: str, stamp: re.Match[str], failure: re.Match[str]) -> Eve
 
 
 def _apache_event(stamp: re.Match[str], failure: re.Match[str]) -> Event:
-    client, code, user, not_found = failure.groups()
+    client, code, realm_user, user, not_found = failure.groups()
     if code or stamp[2]:  # since 2.4 the port follows, after one more colon even for IPv6
         client = _APACHE_PORT.sub("", client)
     moment = f"{stamp[3]} {stamp[1]}{stamp[2] or '.0'}"
-    return _event(moment, "%Y %b %d %H:%M:%S.%f", user, "unknown_user" if not_found else "bad_password", client)
+    return _event(moment, "%Y %b %d %H:%M:%S.%f", realm_user or user or "", "unknown_user" if not_found else "bad_password", client)
 
 
 def _event(stamp: str, form: str, user: str, reason: str, client: str) -> Event:

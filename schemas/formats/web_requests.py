@@ -33,6 +33,7 @@ _OWN_NETWORKS = tuple(
     ip_network(text)
     for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1/128", "fc00::/7", "fe80::/10")
 )
+_WITH_PORT = re.compile(r"\[?([0-9.]{7,15}|(?<=\[)[0-9A-Fa-f:.]{2,64}(?=\]))\]?:[0-9]{1,5}")
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|([\"\\]))")
 
 
@@ -51,8 +52,12 @@ def client_ip(peer: str, forwarded: str | None) -> str | None:
 
     >>> client_ip("10.0.0.1", "198.51.100.9, 203.0.113.7"), client_ip("192.0.2.1", "203.0.113.7"), client_ip("host.example.com", None)
     ('203.0.113.7', '192.0.2.1', None)
+    >>> client_ip("192.0.2.1:51000", None), client_ip("[2001:db8::1]:51000", None)
+    ('192.0.2.1', '2001:db8::1')
     """
     ip = canonical_ip(peer)
+    if ip is None and (match := _WITH_PORT.fullmatch(peer)):
+        ip = canonical_ip(match[1])
     if forwarded and (peer == "unix:" or (ip is not None and is_own_network(ip))):
         for part in reversed(forwarded.split(",", 64)):
             hop = canonical_ip(part.strip())

@@ -1,8 +1,10 @@
-"""The contract every input format must pass. A new format needs ``samples/<name>.log`` and nothing else to be tested here."""
+"""The contract every input format must pass. A new format needs ``samples/<name>.log`` and nothing else to be tested here.
+
+Each test takes a ``Case``, so that a format that is not registered can be held to the contract too.
+"""
 
 import random
-from collections.abc import Sequence
-from pathlib import Path
+import re
 from typing import get_args
 
 import orjson
@@ -11,97 +13,78 @@ import pytest
 from schemas.address import canonical_ip
 from schemas.errors import REJECT_REASONS, RejectError
 from schemas.event import KINDS, ActorType, Event, Outcome
-from schemas.formats import FORMATS, SURE_ENOUGH, detect
-from schemas.formats.base import Context, Format, Memory, Parser, Recent
-from schemas.stamps import EARLIEST_TS, LATEST_TS, from_text
+from schemas.formats import SURE_ENOUGH, detect
+from schemas.formats.base import Memory, Recent
+from schemas.stamps import EARLIEST_TS, LATEST_TS
+from tests.contract.format_case import Case, cases, disturbed, outcome_of, parsed
 
-SAMPLES = Path(__file__).parent / "samples"
-WRITTEN_TS = from_text("2026-07-01T00:00:00Z")
-IDENTIFIED = {"native", "cloudtrail", "ocsf", "ecs", "entra", "microsoft365", "okta", "auth0", "google_workspace", "github"}
-"""Formats whose records carry their identity: the same record again is the same event again. In the others it is another event."""
-
-pytestmark = pytest.mark.parametrize("name", sorted(FORMATS))
+pytestmark = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 
 
-def sample(name: str) -> bytes:
-    return (SAMPLES / f"{name}.log").read_bytes()
-
-
-def lines(name: str) -> list[bytes]:
-    return sample(name).splitlines()
-
-
-def make_parser(name: str, memory: Memory | None = None, tenant: str | None = None) -> Parser:
-    return FORMATS[name].parser(Context(memory=memory or Memory(), written_ts=WRITTEN_TS, tenant=tenant))
-
-
-def parsed(parser: Parser, records: Sequence[bytes]) -> list[Event]:
-    return [event for record in records for event in parser.parse(record)]
-
-
-def outcome_of(parser: Parser, record: bytes) -> Sequence[Event] | RejectError:
-    """The events or the reject; any other exception fails the test."""
-    try:
-        return parser.parse(record)
-    except RejectError as reject:
-        return reject
-
-
-def disturbed(name: str, seed: int, n: int) -> list[bytes]:
-    """Sample lines with some bytes replaced: most of them broken, all of them different."""
-    rng = random.Random(seed)
-    records = lines(name)
-    made = []
-    for _ in range(n):
-        record = bytearray(rng.choice(records))
-        for _ in range(rng.randint(1, 4)):
-            record[rng.randrange(len(record))] = rng.choice(b'0123456789abc"{}[]:, \x00\xff')
-        made.append(bytes(record))
-    return made
-
-
-def test_the_registry_key_is_the_formats_own_name_and_it_has_a_title(name: str) -> None:
-    fmt: Format = FORMATS[name]
-    assert fmt.name == name
+def test_the_registry_key_is_the_formats_own_name_and_it_has_a_title(case: Case) -> None:
+    fmt = case.format
+    assert fmt.name == case.name
     assert fmt.title
     assert "\n" not in fmt.title
 
 
-def test_the_own_sample_is_detected(name: str) -> None:
-    best, shares = detect(sample(name))
-    assert best == name
-    assert set(shares) == set(FORMATS)
-    assert shares[name] >= SURE_ENOUGH
+def test_its_tables_are_rows_of_known_kinds(case: Case) -> None:
+    assert case.format.rules
+    assert case.format.ignored
+    for event, kind, note in case.format.rules:
+        assert event
+        assert kind in KINDS, event
+        assert "\n" not in event + note
+    for event, kind, note in case.format.ignored:
+        assert event
+        assert kind == ""
+        assert "\n" not in event + note
+    assert len({event for event, _, _ in case.format.ignored}) == len(case.format.ignored)
 
 
-def test_a_sample_cut_in_the_middle_of_a_line_is_still_detected(name: str) -> None:
-    whole = sample(name)
-    assert detect(whole[: len(whole) * 3 // 4 - 7])[0] == name
+def test_the_kinds_of_the_sample_are_in_its_tables(case: Case) -> None:
+    assert {event.kind for event in case.parsed()} <= {kind for _, kind, _ in case.format.rules}
 
 
-def test_windows_line_ends_do_not_hide_the_format(name: str) -> None:
-    assert detect(sample(name).replace(b"\n", b"\r\n"))[0] == name
+def test_what_it_is_recognised_by_is_said(case: Case) -> None:
+    assert re.match(r"By [^\n]{10,200}\.", case.format.recognise.__doc__ or "")
 
 
-def test_recognition_is_a_share_between_zero_and_one_whatever_it_is_given(name: str) -> None:
+def test_the_own_sample_is_detected(case: Case) -> None:
+    best, shares = detect(case.sample, case.formats)
+    assert best == case.name
+    assert set(shares) == set(case.formats)
+    assert shares[case.name] >= SURE_ENOUGH
+
+
+def test_a_sample_cut_in_the_middle_of_a_line_is_still_detected(case: Case) -> None:
+    whole = case.sample
+    assert detect(whole[: len(whole) * 3 // 4 - 7], case.formats)[0] == case.name
+
+
+def test_windows_line_ends_do_not_hide_the_format(case: Case) -> None:
+    assert detect(case.sample.replace(b"\n", b"\r\n"), case.formats)[0] == case.name
+
+
+def test_recognition_is_a_share_between_zero_and_one_whatever_it_is_given(case: Case) -> None:
     noise = [random.Random(seed).randbytes(2000) for seed in range(20)]
-    broken = [b"\n".join(disturbed(other, 1, 40)) for other in FORMATS]
-    for given in [b"", b"\n\n", b"\x00" * 5000, b"[" * 100_000, *noise, *broken, *map(sample, FORMATS)]:
-        assert 0.0 <= FORMATS[name].recognise(given) <= 1.0
+    broken = [b"\n".join(disturbed(sample.splitlines(), 1, 40)) for sample in case.samples.values()]
+    for given in [b"", b"\n\n", b"\x00" * 5000, b"[" * 100_000, *noise, *broken, *case.samples.values()]:
+        assert 0.0 <= case.format.recognise(given) <= 1.0
 
 
-def test_nothing_and_noise_are_no_format(name: str) -> None:
+def test_nothing_and_noise_are_no_format(case: Case) -> None:
     for given in [b"", b" \n \n", b"\x00\xff" * 1000, b"hello world\n" * 50, b"{}\n[]\n{}\n", b'{"a": 1}\n' * 10]:
-        assert FORMATS[name].recognise(given) < SURE_ENOUGH
+        assert case.format.recognise(given) < SURE_ENOUGH
 
 
-def test_the_sample_of_another_format_is_not_claimed(name: str) -> None:
-    for other in FORMATS.keys() - {name}:
-        assert FORMATS[name].recognise(sample(other)) < SURE_ENOUGH
+def test_the_sample_of_another_format_is_not_claimed(case: Case) -> None:
+    for other in case.formats.keys() - {case.name}:
+        assert case.format.recognise(case.samples[other]) < SURE_ENOUGH
 
 
-def test_every_event_is_whole_and_within_bounds(name: str) -> None:
-    events = parsed(make_parser(name), lines(name))
+def test_every_event_is_whole_and_within_bounds(case: Case) -> None:
+    events = case.parsed()
     assert events
     for event in events:
         assert type(event) is Event
@@ -118,76 +101,76 @@ def test_every_event_is_whole_and_within_bounds(name: str) -> None:
         assert "" not in {event.tenant, event.actor, event.session_id, event.device_id, event.target, event.user_agent}
 
 
-def test_parsing_again_gives_equal_events(name: str) -> None:
-    assert parsed(make_parser(name), lines(name)) == parsed(make_parser(name), lines(name))
+def test_parsing_again_gives_equal_events(case: Case) -> None:
+    assert case.parsed() == case.parsed()
 
 
-def test_ids_are_unique_within_the_sample(name: str) -> None:
-    ids = [event.id for event in parsed(make_parser(name), lines(name))]
+def test_ids_are_unique_within_the_sample(case: Case) -> None:
+    ids = [event.id for event in case.parsed()]
     assert len(set(ids)) == len(ids)
 
 
-def test_a_repeated_line_is_a_repeat_only_where_records_have_an_identity(name: str) -> None:
-    parser = make_parser(name)
-    first = [event.id for event in parsed(parser, lines(name))]
-    second = [event.id for event in parsed(parser, lines(name))]
-    if name in IDENTIFIED:
+def test_a_repeated_line_is_a_repeat_only_where_records_have_an_identity(case: Case) -> None:
+    parser = case.parser()
+    first = [event.id for event in parsed(parser, case.lines)]
+    second = [event.id for event in parsed(parser, case.lines)]
+    if case.identified:
         assert first == second
     else:
         assert set(first).isdisjoint(second)
         assert len(set(second)) == len(second)
 
 
-def test_a_line_end_is_no_part_of_the_record(name: str) -> None:
-    plain = parsed(make_parser(name), lines(name))
-    assert parsed(make_parser(name), [line + b"\r" for line in lines(name)]) == plain
-    assert parsed(make_parser(name), [line + b"\n" for line in lines(name)]) == plain
+def test_a_line_end_is_no_part_of_the_record(case: Case) -> None:
+    plain = case.parsed()
+    assert parsed(case.parser(), [line + b"\r" for line in case.lines]) == plain
+    assert parsed(case.parser(), [line + b"\n" for line in case.lines]) == plain
 
 
-def test_a_blank_record_is_nothing(name: str) -> None:
-    parser = make_parser(name)
+def test_a_blank_record_is_nothing(case: Case) -> None:
+    parser = case.parser()
     for blank in [b"", b" ", b"\t\r\n"]:
         assert list(parser.parse(blank)) == []
 
 
-def test_memory_survives_json_at_any_cut(name: str) -> None:
-    records = lines(name) * 2
-    expected = parsed(make_parser(name), records)
+def test_memory_survives_json_at_any_cut(case: Case) -> None:
+    records = case.lines * 2
+    expected = parsed(case.parser(), records)
     for cut in range(len(records) + 1):
         memory = Memory()
-        parser = make_parser(name, memory)
+        parser = case.parser(memory)
         before = parsed(parser, records[:cut])
         saved = orjson.loads(orjson.dumps([memory.dump(), parser.dump()]))
         fresh = Memory()
         fresh.load(saved[0])
-        continued = make_parser(name, fresh)
+        continued = case.parser(fresh)
         continued.load(saved[1])
         assert before + parsed(continued, records[cut:]) == expected
 
 
-def test_a_dump_does_not_change_with_what_comes_after_it(name: str) -> None:
-    parser = make_parser(name)
-    parsed(parser, lines(name)[:3])
+def test_a_dump_does_not_change_with_what_comes_after_it(case: Case) -> None:
+    parser = case.parser()
+    parsed(parser, case.lines[:3])
     held = parser.dump()
     as_it_was = orjson.dumps(held)
-    parsed(parser, lines(name)[3:])
+    parsed(parser, case.lines[3:])
     assert orjson.dumps(held) == as_it_was
 
 
-def test_cutting_a_log_into_two_files_changes_nothing(name: str) -> None:
-    records = lines(name) * 2
-    expected = parsed(make_parser(name), records)
+def test_cutting_a_log_into_two_files_changes_nothing(case: Case) -> None:
+    records = case.lines * 2
+    expected = parsed(case.parser(), records)
     for cut in range(len(records) + 1):
         memory = Memory()
-        in_two = parsed(make_parser(name, memory), records[:cut]) + parsed(make_parser(name, memory), records[cut:])
+        in_two = parsed(case.parser(memory), records[:cut]) + parsed(case.parser(memory), records[cut:])
         assert in_two == expected
 
 
-def test_memory_is_bounded(name: str) -> None:
+def test_memory_is_bounded(case: Case) -> None:
     memory = Memory()
     memory.lines, memory.sessions = Recent(limit=50), Recent(limit=50)
-    parser = make_parser(name, memory)
-    for record in disturbed(name, 2, 3000):
+    parser = case.parser(memory)
+    for record in case.disturbed(2, 3000):
         outcome_of(parser, record)
     held = memory.dump()
     assert sum(map(len, held["lines"])) <= 100
@@ -195,20 +178,28 @@ def test_memory_is_bounded(name: str) -> None:
     assert len(orjson.dumps(parser.dump())) <= 64 * 1024
 
 
-def test_the_inputs_tenant_fills_an_absent_one_and_no_other(name: str) -> None:
+def test_the_inputs_tenant_fills_an_absent_one_and_no_other(case: Case) -> None:
     for own, filled in zip(
-        parsed(make_parser(name), lines(name)),
-        parsed(make_parser(name, tenant="from-input"), lines(name)),
+        case.parsed(),
+        case.parsed(tenant="from-input"),
         strict=True,
     ):
         assert filled.tenant == (own.tenant or "from-input")
 
 
-def test_only_rejects_of_a_known_reason_leave_it(name: str) -> None:
-    parser = make_parser(name)
-    foreign = [line for other in FORMATS for line in lines(other)]
-    cut = [line[:n] for line in lines(name) for n in range(len(line))]
-    for record in [*foreign, *cut, *disturbed(name, 3, 3000), b"[" * 100_000, b'{"a":' * 100_000, b"\xff\xfe", b"A" * 2_000_000]:
+def test_only_rejects_of_a_known_reason_leave_it(case: Case) -> None:
+    parser = case.parser()
+    cut = [line[:n] for line in case.lines for n in range(len(line))]
+    for record in [
+        *case.foreign(),
+        *case.lines,
+        *cut,
+        *case.disturbed(3, 3000),
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b"\xff\xfe",
+        b"A" * 2_000_000,
+    ]:
         result = outcome_of(parser, record)
         if isinstance(result, RejectError):
             assert result.reason in REJECT_REASONS
@@ -216,18 +207,17 @@ def test_only_rejects_of_a_known_reason_leave_it(name: str) -> None:
             assert all(event.kind in KINDS for event in result)
 
 
-def test_a_record_of_another_format_makes_no_event(name: str) -> None:
-    parser = make_parser(name)
-    for other in FORMATS.keys() - {name}:
-        for record in lines(other):
-            result = outcome_of(parser, record)
-            assert isinstance(result, RejectError) or not result
+def test_a_record_of_another_format_makes_no_event(case: Case) -> None:
+    parser = case.parser()
+    for record in case.foreign():
+        result = outcome_of(parser, record)
+        assert isinstance(result, RejectError) or not result
 
 
-def test_a_reject_says_no_value(name: str) -> None:
-    parser = make_parser(name)
+def test_a_reject_says_no_value(case: Case) -> None:
+    parser = case.parser()
     marker = b"Xq7Secret"
-    for line in lines(name):
+    for line in case.lines:
         for at in range(0, len(line), 3):
             result = outcome_of(parser, line[:at] + marker + line[at + len(marker) :])
             if isinstance(result, RejectError):
@@ -235,11 +225,11 @@ def test_a_reject_says_no_value(name: str) -> None:
                 assert result.__cause__ is None
 
 
-def test_a_rejected_record_does_not_change_what_comes_next(name: str) -> None:
-    parser = make_parser(name)
+def test_a_rejected_record_does_not_change_what_comes_next(case: Case) -> None:
+    parser = case.parser()
     events: list[Event] = []
-    for record in lines(name):
+    for record in case.lines:
         for bad in (record[: len(record) // 3], b"\xff\x00", b"{"):
             outcome_of(parser, bad)
         events += parser.parse(record)
-    assert events == parsed(make_parser(name), lines(name))
+    assert events == case.parsed()

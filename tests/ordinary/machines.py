@@ -128,7 +128,9 @@ def _rotate_keys(log: Log, day: float) -> None:
     for number in range(12):
         at = day + 4 * HOUR_S + number * 30
         log.add(at, "credential.change", {**who, "outcome": "success", "action": "api_key.create", "target": f"api_key:k{number}-new"})
-        log.add(at + 900, "credential.change", {**who, "outcome": "success", "action": "api_key.delete", "target": f"api_key:k{number}-old"})
+        log.add(
+            at + 900, "credential.change", {**who, "outcome": "success", "action": "api_key.delete", "target": f"api_key:k{number}-old"}
+        )
 
 
 def _audit_settings(log: Log, day: float) -> None:

@@ -98,14 +98,14 @@ class Shift:
         chance, person = self.chance, self.person
         client = Client(self.log, person, chance.pick(person.mobile), phone=True)
         begin = self.at(start - 0.7)
-        client.log_in(begin) if chance.yes(0.3) else client.do(begin, "auth.session", outcome="success")
-        legs = [(begin, client.net), (self.at(start + 0.1), office or person.home)]
-        if self.busy:
-            legs += [(self.at(12.2), chance.pick(person.mobile)), (self.at(end + 0.1), chance.pick(person.mobile))]
-        for leg, net in legs:
+        if chance.yes(0.3):
+            client.log_in(begin)
+        roads = [chance.pick(person.mobile) for _ in range(3)]
+        for hour, net in ((start - 0.7, roads[0]), (start + 0.1, office or person.home), (12.2, roads[1]), (end + 0.1, roads[2])):
             client.move(net)
-            for _ in range(4 if self.busy else 1):
-                request(chance, client, leg + chance.between(5, 1500))
+            client.do(self.at(hour) + 2, "auth.session", outcome="success", action="token.refresh")
+            for _ in range(4 if self.busy else 0):
+                request(chance, client, self.at(hour) + chance.between(5, 1500))
 
 
 def request(chance: Chance, client: Client, at: float) -> None:

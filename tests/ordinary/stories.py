@@ -106,7 +106,9 @@ def new_laptop(stage: Stage) -> None:
         client.do(at + 240, "auth.mfa_change", outcome="success", action="mfa.remove", target=f"user:{person.name}")
         client.do(at + 410, "auth.mfa_change", outcome="success", action="mfa.add", target=f"user:{person.name}")
         person.phone = None if person.phone is None else f"phone2-{person.name}"
-        person.phone_agent = "Mozilla/5.0 (Linux; Android 16; Fold 7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Mobile Safari/537.36"
+        person.phone_agent = (
+            "Mozilla/5.0 (Linux; Android 16; Fold 7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/146.0.0.0 Mobile Safari/537.36"
+        )
         phone = Client(stage.log, person, stage.chance.pick(person.mobile), phone=True)
         phone.log_in(at + 2 * HOUR_S, push=True)
 
@@ -156,11 +158,16 @@ def journeys(stage: Stage) -> None:
 JOURNEYS: dict[str, tuple[tuple[str, int, float, bool], ...]] = {
     # city, network, hours after the start, and whether with a new login or in the session of before
     "acme": (("Frankfurt", 64950, 3.0, False), ("New York", 64951, 13.5, True), ("New York", 64952, 15.5, True)),
-    "ember": (("Paris", 64953, 3.0, True), ("Brussels", 64954, 4.9, False), ("Amsterdam", 64955, 7.1, False), ("Amsterdam", 64956, 9.0, True)),
+    "ember": (
+        ("Paris", 64953, 3.0, True),
+        ("Brussels", 64954, 4.9, False),
+        ("Amsterdam", 64955, 7.1, False),
+        ("Amsterdam", 64956, 9.0, True),
+    ),
     "borealis": (("Oslo", 64957, 1.2, False), ("London", 64958, 5.0, True), ("London", 64959, 7.5, True)),
     "fjord": (("Mumbai", 64960, 4.0, False), ("Singapore", 64961, 12.0, True)),
     # a customer whose events name no devices
-    "harbor": (("San Francisco", 64962, 2.0, False), ("Paris", 64963, 15.5, True), ("Paris", 64964, 17.0, True)),
+    "harbor": (("Paris", 64963, 12.1, True),),
     "dune": (("Melbourne", 64965, 4.0, False), ("Melbourne", 64966, 6.0, True)),
 }
 
@@ -195,7 +202,9 @@ def duty(stage: Stage) -> None:
             at += stage.chance.between(4, 40)
             request(stage.chance, client, at + 60)
             if stage.chance.yes(0.2):
-                client.do(at + 61, "data.query", outcome="success", query="SELECT * FROM pg_stat_activity WHERE state = 'active'", records=40)
+                client.do(
+                    at + 61, "data.query", outcome="success", query="SELECT * FROM pg_stat_activity WHERE state = 'active'", records=40
+                )
         client.do(at + 90, "admin.action", outcome="success", action="service.restart", target="service:api")
 
 
@@ -334,7 +343,13 @@ def old_passwords(stage: Stage) -> None:
         laptop.do(stage.at(person, 7.02), "auth.password_change", outcome="success")
         mail = Client(stage.log, person, person.home, phone=True)
         mail.base["user_agent"] = "MailApp/7.3 (phone)"
-        stops = ((7.1, person.home), (8.0, person.mobile[0]), (8.7, stage.place(person)), (12.1, person.mobile[1]), (13.0, stage.place(person)))
+        stops = (
+            (7.1, person.home),
+            (8.0, person.mobile[0]),
+            (8.7, stage.place(person)),
+            (12.1, person.mobile[1]),
+            (13.0, stage.place(person)),
+        )
         for (begin, net), end in zip(stops, (8.0, 8.7, 12.1, 13.0, 14.0), strict=True):
             mail.move(net)
             for number in range(int((end - begin) * 4)):
@@ -363,7 +378,7 @@ def sync(log: Log, person: Person, chance: Chance, hours: tuple[float, ...], day
 
 
 def parents(stage: Stage) -> None:
-    """Back at work after 95 days, with the phone and browser of today."""
+    """Back at work after 95 days, with the browser of today and a new phone: they enrol it, and fetch a file."""
     for tenant in ("garnet", "ember"):
         person = stage.who(tenant, "parent")
         person.agent = updated(person.agent)
@@ -375,6 +390,9 @@ def parents(stage: Stage) -> None:
         for _ in range(30):
             at += stage.chance.between(60, 500)
             request(stage.chance, client, at + 100)
+        client.do(stage.at(person, 9.9), "auth.mfa_change", outcome="success", action="mfa.add", target=f"user:{person.name}")
+        client.do(stage.at(person, 11.0), "data.export", outcome="success", action="download", target="file:news", bytes=700_000)
+        person.phone = None if person.phone is None else f"phone2-{person.name}"
         phone = Client(stage.log, person, person.home, phone=True)
         phone.log_in(stage.at(person, 20.2))
 

@@ -73,7 +73,31 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "new_geography": {"grace_logins": 3, "grace_s": 600, "country_memory_s": 3600, "other_memory_s": 1800, "quiet_s": 600},
     "session_hijack": {"window_s": 300, "quiet_s": 300},
     **request_scenarios.SETTINGS,
+    "dormant_account": {"dormant_s": 2000, "watch_s": 600, "quiet_s": 400},
+    "privilege_change": {
+        "new_s": 1500,
+        "grace_s": 100,
+        "burst_targets": 3,
+        "high_targets": 5,
+        "window_s": 120,
+        "use_s": 200,
+        "known_s": 900,
+        "automation": ["svc-*"],
+        "quiet_s": 200,
+    },
+    "api_key_abuse": {
+        "min_uses": 5,
+        "window_s": 200,
+        "memory_s": 3000,
+        "new_areas": 4,
+        "refusals": 2,
+        "probe_s": 100,
+        "keys_s": 200,
+        "automation": ["svc-*"],
+        "quiet_s": 200,
+    },
     "bulk_export": {"objects": 8, "records": 500, "bytes": 1_000_000, "window_s": 120, "service_factor": 2, "quiet_s": 180},
+    "audit_log_tampering": {"window_s": 120, "before_s": 200, "automation": ["svc-*"], "ignored_targets": ["log:test-*"], "quiet_s": 200},
 }
 """Limits that short logs can reach, in the form of the configuration file."""
 
@@ -301,6 +325,108 @@ def export(rng: Random) -> list[Row]:
     return rows
 
 
+def come_back(rng: Random) -> list[Row]:
+    """An account in use, then not for long, then again, from here or elsewhere; and what it does then."""
+    service = rng.random() < 0.2
+    who: Row = {"actor": SERVICE if service else rng.choice(ACTORS), "actor_type": "service" if service else rng.choice(["user", None])}
+    home, away = rng.sample(PLACES, 2)
+    before = [
+        {"at": at, "kind": rng.choice(["auth.login", "api.request"]), "outcome": "success", **who, **home} for at in spread(rng, 3, 50)
+    ]
+    place = rng.choice([home, away])
+    at = 50.0 + rng.choice([1900, 2100, 5000])
+    rows = [{"at": at, "kind": rng.choice(["auth.login", "auth.session", "data.export"]), "outcome": "success", **who, **place}]
+    for _ in range(rng.randint(0, 8)):
+        at += rng.uniform(0, 200)
+        kind = rng.choice(["api.request", "auth.login", "data.export", "admin.action", "auth.mfa_change", "credential.change"])
+        outcome = rng.choice(["success", "success", None, "failure"])
+        rows.append({"at": at, "kind": kind, "outcome": outcome, "ip": rng.choice(IPS), **who, **rng.choice([place, away])})
+    return before + rows
+
+
+def hand_out(rng: Random) -> list[Row]:
+    """Rights given to oneself, to one or to many, by somebody known or new; and used at once, or by somebody who does such things anyway."""
+    actor = rng.choice([*ACTORS, SERVICE])
+    rows = [login(at, actor, "192.0.2.7", "success") for at in spread(rng, rng.randint(0, 3), 200)]
+    names = [actor] if rng.random() < 0.2 else [f"name{i}" for i in range(rng.randint(1, 8))]
+    at = 201.0
+    for name in names:
+        at += rng.uniform(0, 40)
+        action = rng.choice(["role.grant", "AttachUserPolicy", "Add member to role", "role.revoke", "CreateLoginProfile"])
+        row: Row = {"at": at, "kind": rng.choice(["admin.action", "account.change"]), "action": action, "target": f"user:{name}"}
+        row |= {
+            "actor": rng.choice([actor, actor, actor, None]),
+            "ip": rng.choice(IPS),
+            "outcome": rng.choice(["success", "success", None, "failure"]),
+        }
+        rows.append(row)
+        if rng.random() < 0.5:
+            for _ in range(rng.randint(1, 3)):
+                kind = rng.choice(["data.export", "admin.action", "credential.change"])
+                rows.append({"at": at + rng.uniform(0, 250), "kind": kind, "actor": name, "outcome": "success", "ip": rng.choice(IPS)})
+    return rows
+
+
+def steal_key(rng: Random) -> list[Row]:
+    """A key with its habits, then used from elsewhere, by something else, or for what it never did."""
+    session = rng.random() < 0.3
+    who: Row = {"session_id": "ASIAEXAMPLE1", "actor": rng.choice(ACTORS)} if session else {"actor": "key-1", "actor_type": "api_key"}
+    homes = rng.sample(PLACES[:5], rng.choice([1, 1, 2, 3]))
+    use: Row = {"kind": "api.request", "user_agent": "Sync/2.1", **who}
+    rows = [
+        {"at": at, "outcome": "success", "ip": "192.0.2.7", "route": "/v1/files/{id}", **use, **rng.choice(homes)}
+        for at in spread(rng, 10, 60)
+    ]
+    place, probing = rng.choice(PLACES), rng.random() < 0.5
+    at = 60.0 + rng.choice([5, 100, 1000])
+    thief: Row = {"ip": address(rng), "user_agent": rng.choice([*AGENTS, "Sync/2.1"]), "network": rng.choice([None, None, None, "mobile"])}
+    for i in range(rng.randint(3, 20)):
+        at += rng.uniform(0, 20)
+        refused = probing and rng.random() < 0.5
+        row = {"at": at, **use, **(rows[0] | {"at": at} if rng.random() < 0.3 else thief | place)}
+        row |= {"route": f"/v{i}/x" if probing else "/v1/files/{id}", "outcome": "failure" if refused else "success"}
+        rows.append(row | ({"kind": "authz.decision"} if refused else {}))
+    return rows
+
+
+def mint(rng: Random) -> list[Row]:
+    """Keys made for oneself, for others, or many."""
+    actor, rows = rng.choice([*ACTORS, SERVICE]), []
+    for at in spread(rng, rng.randint(2, 8), rng.choice([100, 900])):
+        target = rng.choice([f"user:{actor}", f"user:{actor}", "user:erin", f"token:t{rng.randrange(9)}", None])
+        row: Row = {"at": at, "kind": "credential.change", "actor": actor, "target": target, "ip": rng.choice(IPS)}
+        row |= {
+            "action": rng.choice(["CreateAccessKey", "api_token.create", "key.remove"]),
+            "outcome": rng.choice(["success", None, "failure"]),
+        }
+        rows.append(row)
+    return rows
+
+
+def blind(rng: Random) -> list[Row]:
+    """Logs stopped, narrowed and started, after this or that, by somebody or nobody; some attempts are refused."""
+    actor = rng.choice([*ACTORS, SERVICE, None])
+    rows: list[Row] = []
+    if rng.random() < 0.5:
+        row: Row = {"at": 0, "kind": "admin.action", "actor": actor, "action": "role.grant", "target": "user:erin", "outcome": "success"}
+        rows.append(row | rng.choice([{}, {"kind": "auth.mfa_change", "action": "mfa.remove"}]))
+    at = 10.0
+    for _ in range(rng.randint(1, 7)):
+        at += rng.choice([5, 60, 150])
+        row = {"at": at, "kind": "audit.log_change", "actor": actor, "ip": rng.choice(IPS)}
+        row |= {
+            "action": rng.choice(["StopLogging", "log_stream.delete", "log_stream.update", "log_stream.create", "audit_log.export", None])
+        }
+        row |= {
+            "target": rng.choice(["trail:a", "trail:b", "log:test-1", None]),
+            "outcome": rng.choice(["success", "success", None, "failure"]),
+        }
+        if rng.random() < 0.15:
+            row |= {"kind": "authz.decision", "action": "DeleteTrail", "outcome": "failure"}
+        rows.append(row)
+    return rows
+
+
 KINDS = (
     "auth.login",
     "auth.logout",
@@ -355,7 +481,11 @@ SCENARIOS: dict[str, tuple[Scenario, ...]] = {
     "impossible_travel": (journey,),
     "new_geography": (abroad,),
     "session_hijack": (replay_cookie,),
+    "dormant_account": (come_back,),
+    "privilege_change": (hand_out,),
+    "api_key_abuse": (steal_key, mint),
     "bulk_export": (export,),
+    "audit_log_tampering": (blind,),
     **request_scenarios.SCENARIOS,
 }
 """What makes each detector speak. ``day`` is mixed into every log besides."""

@@ -116,7 +116,7 @@ def record(event: Event) -> bytes:
     """The event as a line of the native format."""
     fields = msgspec.to_builtins(event)
     fields["time"] = fields.pop("ts")
-    return orjson.dumps({name: value for name, value in fields.items() if value not in {None, 0} or name in {"lat", "lon"}})
+    return orjson.dumps({name: value for name, value in fields.items() if value or (name in {"lat", "lon"} and value is not None)})
 
 
 cuts = st.lists(st.integers(1, 40), min_size=1, max_size=6)

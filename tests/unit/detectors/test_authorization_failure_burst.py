@@ -80,6 +80,22 @@ def test_an_address_is_found_by_what_it_asks_for(what: str, events: list[Event],
     assert opened(find(NAME, events)) == [("ip", "203.0.113.9")] * alerts
 
 
+def page(loads: int, every_s: float = 60) -> list[Event]:
+    """A page of six parts, all of them refused at once, loaded so many times."""
+    return [refused(i * every_s + j / 100, route=route) for i in range(loads) for j, route in enumerate(ROUTES)]
+
+
+@pytest.mark.parametrize(
+    ("loads", "settings", "alerts"), [(9, {}, 0), (10, {}, 1), (2, {"by_actor": {"reload_s": 0}}, 0), (3, {"by_actor": {"reload_s": 0}}, 1)]
+)
+def test_a_page_loaded_again_counts_each_of_its_parts_once(loads: int, settings: dict[str, Any], alerts: int) -> None:
+    assert len(opened(find(NAME, page(loads), settings))) == alerts
+
+
+def test_a_program_that_repeats_its_calls_at_once_is_still_found() -> None:
+    assert opened(find(NAME, many(60, every_s=0.5))) == [("actor", "alice")]
+
+
 def test_the_same_page_with_other_questions_is_another_thing() -> None:
     events = [refused(i * 0.5, actor=None, route=None, path="/foo", query=f"a={i}", status=404) for i in range(10)]
     assert opened(find(NAME, events)) == [("ip", "192.0.2.10")]

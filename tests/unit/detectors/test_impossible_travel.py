@@ -169,6 +169,28 @@ def test_only_a_known_device_makes_a_habit(what: str, fields: dict[str, Any], se
     assert [finding.severity for finding in found if finding.phase == "open"] == severities
 
 
+def two_devices(days: int, phone: str = "phone", place: Any = LAGOS) -> list[Event]:
+    """The laptop in Berlin and a phone elsewhere every morning."""
+    return [
+        login(day * DAY_S + t, where, device_id=device)
+        for day in range(days)
+        for t, where, device in ((0, BERLIN, "laptop"), (300, place, phone))
+    ]
+
+
+def test_two_devices_each_from_its_own_network_make_a_habit() -> None:
+    found = [finding for finding in find("impossible_travel", two_devices(5)) if finding.phase == "open"]
+    assert [finding.severity for finding in found] == ["high", "high", "high", "info", "info"]
+    text = ImpossibleTravel("by_actor", TravelSettings.model_validate({})).explain(found[-1])
+    assert text.endswith("with different devices. These devices jump between these networks often.")
+
+
+@pytest.mark.parametrize(("phone", "place"), [("other", LAGOS), ("phone", OSLO)], ids=["another phone", "another place"])
+def test_the_habit_of_two_devices_covers_no_others(phone: str, place: Any) -> None:
+    later = [login(4 * DAY_S, BERLIN, device_id="laptop"), login(4 * DAY_S + 60, place, device_id=phone)]
+    assert find("impossible_travel", [*two_devices(4), *later])[-1].severity == "high"
+
+
 def test_many_jumps_on_one_day_are_no_habit() -> None:
     turns = [login(i * 300, LAGOS if i % 2 else BERLIN, device_id="laptop") for i in range(60)]
     found = find("impossible_travel", [*turns, *(login(DAY_S + i * 300, LAGOS if i % 2 else BERLIN, device_id="laptop") for i in range(2))])

@@ -36,6 +36,8 @@ OTHER = {"device_id": "phone", "user_agent": "okhttp/4.12.0"}
         ("the own laptop", login(AT, NG, **OWN), "low", "country, network"),
         ("the own laptop, another browser", login(AT, NG, device_id="laptop", user_agent="curl/8.5.0"), "low", "country, network, client"),
         ("the known network, another device", login(AT, {**NG, "asn": 64500}, **OTHER), "medium", "country, device, client"),
+        ("a known browser, no device sent", login(AT, NG, user_agent=AGENT.format(140)), "low", "country, network"),
+        ("another browser, no device sent", login(AT, NG, user_agent="curl/8.5.0"), "medium", "country, network, client"),
         ("country and network, no more sent", login(AT, NG), "medium", "country, network"),
         ("no more than the country sent", login(AT, {"country": "NG"}), "low", "country"),
         ("all but the country known", login(AT, {**NG, "asn": 64500}, **OWN), None, ""),

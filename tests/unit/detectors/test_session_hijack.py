@@ -33,6 +33,14 @@ def use(second: float, place: dict[str, Any], kind: str = "api.request", **field
         ("network and a newer version", HOME, {**NEAR, "user_agent": CHROME.replace("126", "127")}, None, ""),
         ("network and device", {**HOME, "device_id": "d1"}, {**NEAR, "device_id": "d2"}, "medium", "network, device differ"),
         ("network, the same device", {**HOME, "device_id": "d1"}, {**NEAR, "device_id": "d1"}, None, ""),
+        ("one device abroad", {**HOME, "device_id": "d1"}, {**AWAY, "device_id": "d1"}, "low", "network, country differ"),
+        (
+            "one device abroad, another client",
+            {**HOME, "device_id": "d1"},
+            {**AWAY, "device_id": "d1", "user_agent": FIREFOX},
+            "medium",
+            "network, country, client differ",
+        ),
         ("a device that is sent once", {**HOME, "device_id": "d1"}, NEAR, None, ""),
         (
             "everything",

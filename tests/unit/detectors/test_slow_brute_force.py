@@ -83,6 +83,27 @@ def test_account_guessed_from_several_places_is_worse(addresses: int, severity: 
     assert last.severity == severity
 
 
+@pytest.mark.parametrize(
+    ("devices", "severity"),
+    [
+        (["phone"] * 8, "low"),
+        (["phone"] * 7 + ["tablet"], "medium"),
+        (["tablet"] + ["phone"] * 7, "medium"),
+        ([""] + ["phone"] * 7, "medium"),
+    ],
+    ids=["one device", "another at last", "another at first", "first not told"],
+)
+def test_one_device_on_its_way_is_not_several_places(devices: list[str], severity: str) -> None:
+    events = [fail(i * HOUR, ip=f"203.0.113.{i % 4}", **({"device_id": name} if name else {})) for i, name in enumerate(devices)]
+    assert [finding.severity for finding in find(NAME, events) if finding.entity_type == "actor"][-1] == severity
+
+
+@pytest.mark.parametrize(("accounts", "severity"), [(1, "low"), (2, "medium")])
+def test_minutes_apart_an_address_is_worse_only_with_several_accounts(accounts: int, severity: str) -> None:
+    found = find(NAME, [fail(i * 900, f"user{i % accounts}") for i in range(60)])
+    assert [finding.severity for finding in found if finding.entity_type == "ip"][-1] == severity
+
+
 @pytest.mark.parametrize(("failing", "alerts"), [(12, []), (13, [("ip", OFFICE)])])
 def test_shared_address_is_silent_unless_more_fail_than_log_in(failing: int, alerts: list[tuple[str, str]]) -> None:
     office = [succeed(-86_400 + i, f"user{i}", OFFICE) for i in range(12)]

@@ -7,7 +7,9 @@ from collections import Counter
 
 import pytest
 
-from monitor.formats_reference import recognised_by, reference
+from detectors.registry import DETECTORS
+from monitor.formats_reference import kinds_reference, recognised_by, reference
+from schemas.event import KINDS
 from schemas.formats import FORMATS
 
 
@@ -60,6 +62,17 @@ def test_a_bar_or_an_asterisk_does_not_break_a_table() -> None:
             return context
 
     assert "| `a\\|b *` | `auth.login` | x\\|y \\* |" in reference(Odd())  # type: ignore[arg-type]
+
+
+def test_each_kind_names_the_formats_that_give_it_and_the_detectors_that_read_it() -> None:
+    rows = {row[0].strip("`"): row[2:] for row in cells(kinds_reference())}
+    assert set(rows) == KINDS
+    for kind, (given, read) in rows.items():
+        assert {name for name in FORMATS if f"({name}.md)" in given} == {
+            name for name, fmt in FORMATS.items() if kind in {found for _, found, _ in fmt.rules}
+        }
+        assert {name for name in DETECTORS if f"[`{name}`]" in read} == {name for name, cls in DETECTORS.items() if kind in cls.kinds}
+        assert ("no detector of this version" in read) == all(kind not in cls.kinds for cls in DETECTORS.values())
 
 
 def test_pages_are_the_same_in_every_process() -> None:

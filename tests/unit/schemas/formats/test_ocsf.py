@@ -8,6 +8,7 @@ import pytest
 from schemas.errors import RejectError
 from schemas.event import KINDS, Event
 from schemas.formats.base import Context, Memory
+from schemas.formats.neutral import AUTH_KINDS
 from schemas.formats.ocsf import FORMAT, OcsfParser
 from schemas.formats.ocsf_kinds import CLASSES, DEFAULTS, RULES
 
@@ -412,7 +413,7 @@ def test_no_secret_of_a_record_is_kept() -> None:
 def test_every_rule_leads_to_a_known_kind_and_every_class_has_a_fallback() -> None:
     assert {rule.kind for rule in [*RULES.values(), *DEFAULTS.values()]} <= KINDS
     assert set(DEFAULTS) == set(CLASSES) >= {class_uid for class_uid, _ in RULES}
-    assert len(FORMAT.rules) == len(RULES) + len(DEFAULTS)
+    assert len(FORMAT.rules) == len(RULES) + len(DEFAULTS) + len(AUTH_KINDS) + 1
 
 
 @pytest.mark.parametrize(("class_uid", "activity_id"), sorted(RULES))

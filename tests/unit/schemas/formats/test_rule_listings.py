@@ -160,19 +160,3 @@ def test_every_cloudtrail_call_with_a_rule_is_listed_and_those_with_a_condition_
     for call, rule in CALLS.items():
         assert listed[call] == (rule.kind, rule.note)
         assert bool(rule.note) == (rule.when is not None), call
-
-
-@pytest.mark.parametrize("name", sorted(FORMATS))
-def test_listings_are_rows_of_three_texts_of_known_kinds(name: str) -> None:
-    fmt = FORMATS[name]
-    assert fmt.rules
-    assert fmt.ignored
-    for event, kind, note in fmt.rules:
-        assert event
-        assert kind in KINDS, event
-        assert "\n" not in event + note
-    for event, kind, note in fmt.ignored:
-        assert event
-        assert kind == ""
-        assert "\n" not in event + note
-    assert len({row[0] for row in fmt.ignored}) == len(fmt.ignored)
