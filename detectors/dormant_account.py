@@ -1,5 +1,6 @@
 """An account nobody used for months is in use again (ATT&CK T1078)."""
 
+from functools import lru_cache
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -193,6 +194,7 @@ _DEEDS = {
 }
 
 
+@lru_cache(maxsize=4096)  # a pure function's results; accounts in one place share the number
 def place_of(country: str | None, asn: int) -> int:
     """Country and network as one number, so that a hundred thousand of them are small; 0: neither is known.
 

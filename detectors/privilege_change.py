@@ -28,6 +28,7 @@ NO_GRANTS = frozenset({"auth.login", "data.export", "credential.change"})
 """Kinds that are read to know an account by, and never are a grant."""
 UNDONE = frozenset((kind, outcome) for kind in KINDS for outcome in FAILED)
 LOGINS = frozenset(("auth.login", outcome) for outcome in ("success", None))
+EXPORTS = frozenset(("data.export", outcome) for outcome in ("success", None))
 
 
 def by_grantee(event: Event) -> str | None:
@@ -104,7 +105,7 @@ class Given(msgspec.Struct):
     after_s: float = 0.0
 
 
-class Rights(EpisodeState):
+class Rights(EpisodeState, gc=False):  # no value of it can lead back to it
     """At most 64 grants and 256 targets of one open alert; four numbers (0.1 KB) for nearly all accounts."""
 
     first_ts: float = 0.0
@@ -138,7 +139,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
         "A new colleague who starts at once: told of as new rights in use, unless the account did such things within `known_s` before.",
     )
     variants: ClassVar[dict[str, Variant]] = {
-        "by_actor": Variant("actor", by_actor, ignores=UNDONE),
+        "by_actor": Variant("actor", by_actor, ignores=UNDONE | EXPORTS),
         "by_target": Variant("actor", by_grantee, ignores=UNDONE | LOGINS),
     }
     Settings = PrivilegeSettings
@@ -170,7 +171,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
             state.recent = []
         recent = state.recent
         slide(recent, (ts, event.id, (event.target or "")[:SHOWN_CHARS]), limits.window_s, MOST_RECENT)
-        targets = len({target for _, _, target in recent})
+        targets = len({target for _, _, target in recent}) if len(recent) >= limits.burst_targets else len(recent)
         before, since_s = state.number, ts - state.last_ts if state.last_ts else 0.0
         state.number += 1
         state.last_ts = max(state.last_ts, ts)

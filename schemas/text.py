@@ -1,7 +1,10 @@
 """Text from logs, made safe to show: names in logs are written by strangers."""
 
 import re
+from hashlib import blake2b
 
+MAX_NAME_CHARS = 256
+"""Names of actors, devices and sessions are not kept longer: detectors remember many of them, and strangers choose them."""
 REPLACEMENT = "\ufffd"
 """Stands where a character was that cannot be seen."""
 _BLANK = re.compile(
@@ -37,3 +40,15 @@ def cut(text: str, limit: int) -> str:
     ('abcdef', 'abc…')
     """
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def bounded_name(name: str) -> str:
+    """``name`` itself, or the beginning of a long one with a digest of it: the same name stays the same, and two stay two.
+
+    >>> bounded_name("alice"), len(bounded_name("a" * 5000)), bounded_name("a" * 5000) == bounded_name("a" * 5001)
+    ('alice', 256, False)
+    """
+    if len(name) <= MAX_NAME_CHARS:
+        return name
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
+    return f"{name[: MAX_NAME_CHARS - len(digest) - 1]}…{digest}"

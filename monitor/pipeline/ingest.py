@@ -9,6 +9,7 @@ from monitor.pipeline.seen import Seen
 from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats.base import Parser
+from schemas.text import MAX_NAME_CHARS, bounded_name
 
 OnReject = Callable[[str, int, bytes, RejectError], None]
 """Called with source, line, the whole record and why it is no event."""
@@ -29,6 +30,7 @@ class Ingest:
         """Events that belong to a later time of the stream and must not move its clock; whoever takes the others takes these, and clears them."""
         self._parser = parser
         self._may_reject_parts = hasattr(parser, "partial_rejects")
+        self._may_have_long_names = not getattr(parser, "bounds_names", False)
         self._seen = seen
         self._on_reject = on_reject
         self._timeline = Timeline()
@@ -45,7 +47,7 @@ class Ingest:
         parse, timeline, seen = self._parser.parse, self._timeline, self._seen
         young, old = seen.young, seen.old
         append, repeats, irrelevant = events.append, 0, 0
-        partly = self._may_reject_parts
+        partly, unbounded = self._may_reject_parts, self._may_have_long_names
         limit, believed = timeline.limit, timeline.believed
         for line, record in zip(lines, records, strict=True):
             try:
@@ -58,6 +60,8 @@ class Ingest:
                 self._reject_parts(line, record, kept=not parsed)
             if not parsed:
                 irrelevant += 1
+            if unbounded and len(record) > MAX_NAME_CHARS:
+                _bound_names(parsed)
             for event in parsed:
                 event_id = event.id
                 if event_id in young or event_id in old:
@@ -126,3 +130,13 @@ class Ingest:
         self._timeline.load(data["timeline"])
         self.records, self.repeats, self.irrelevant = data["records"], data["repeats"], data["irrelevant"]
         self.rejected, self.kinds = Counter(data["rejected"]), Counter(data["kinds"])
+
+
+def _bound_names(events: Sequence[Event]) -> None:
+    for event in events:
+        if event.actor is not None:
+            event.actor = bounded_name(event.actor)
+        if event.device_id is not None:
+            event.device_id = bounded_name(event.device_id)
+        if event.session_id is not None:
+            event.session_id = bounded_name(event.session_id)

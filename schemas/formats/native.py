@@ -18,6 +18,7 @@ from schemas.errors import RejectError
 from schemas.event import KINDS, ActorType, Event, Kind, Outcome
 from schemas.formats.base import Context, Parser
 from schemas.stamps import EARLIEST_TS, LATEST_TS, MILLISECONDS_FROM, checked_ts
+from schemas.text import MAX_NAME_CHARS, bounded_name
 
 MAX_RECORD_BYTES = 1024 * 1024
 """A longer record is refused as ``too_long``; real events take some hundred bytes."""
@@ -38,6 +39,7 @@ _FIELD_OF_MESSAGE = re.compile(r"`\$\.(\w+)`\Z")
 _MISSING_FIELD = re.compile(r"Object missing required field `(\w+)`\Z")
 
 _Text = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARS)]
+_Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_CHARS)]
 _Tenant = Annotated[str, Meta(min_length=1, max_length=MAX_TENANT_CHARS)]
 _Address = Annotated[str, Meta(min_length=1, max_length=64)]
 _Country = Annotated[str, Meta(min_length=2, max_length=2)]
@@ -67,7 +69,7 @@ class NativeEvent(Event, gc=False, kw_only=True):
     tenant: Annotated[
         _Tenant | None, Meta(description="Customer or workspace, printable characters; state is never shared across tenants.")
     ] = None
-    actor: Annotated[_Text | None, Meta(description="Who did it.")] = None
+    actor: Annotated[_Name | None, Meta(description="Who did it.")] = None
     actor_type: Annotated[ActorType | None, Meta(description="What kind of actor it is.")] = None
     ip: Annotated[_Address | None, Meta(description="Source address, IPv4 or IPv6.")] = None
     country: Annotated[
@@ -78,8 +80,8 @@ class NativeEvent(Event, gc=False, kw_only=True):
     lon: Annotated[_Longitude | None, Meta(description="Longitude of the source, degrees.")] = None
     asn: Annotated[int, Meta(ge=0, le=2**32 - 1, description="Autonomous system number of the source; 0 is the same as absent.")] = 0
     user_agent: Annotated[_Text | None, Meta(description="User agent of the client.")] = None
-    device_id: Annotated[_Text | None, Meta(description="Identity of the device.")] = None
-    session_id: Annotated[_Text | None, Meta(description="Identity of the session.")] = None
+    device_id: Annotated[_Name | None, Meta(description="Identity of the device.")] = None
+    session_id: Annotated[_Name | None, Meta(description="Identity of the session.")] = None
     reason: Annotated[
         _Text | None,
         Meta(description="Why it failed: bad_password, unknown_user, locked, mfa_denied, mfa_timeout, forbidden, or another word."),
@@ -111,6 +113,8 @@ TEXT_FIELDS = frozenset(
     {"city", "actor", "user_agent", "device_id", "session_id", "reason", "target", "action", "method", "route", "path", "query"}
 )
 """Free text, cut at ``MAX_TEXT_CHARS``."""
+NAME_FIELDS = frozenset({"actor", "device_id", "session_id"})
+"""Among them those that are kept to ``MAX_NAME_CHARS``, see ``schemas.text.bounded_name``."""
 _MAY_BE_EMPTY = TEXT_FIELDS | {"id", "tenant", "ip", "country"}
 _WHOLE_NUMBERS = frozenset({"asn", "status", "records", "bytes"})
 
@@ -121,6 +125,9 @@ _decode_probe = msgspec.json.Decoder(_Probe).decode
 
 class NativeParser:
     """Parser of one input; it remembers nothing from one record to the next."""
+
+    bounds_names = True
+    """The decoder itself keeps names to ``MAX_NAME_CHARS``."""
 
     def __init__(self, context: Context) -> None:
         self._tenant = context.tenant
@@ -275,6 +282,8 @@ def _is_absent(name: str, value: object) -> bool:
 
 
 def _tidied(name: str, value: Any) -> Any:
+    if name in NAME_FIELDS and isinstance(value, str):
+        return bounded_name(value)
     if name in TEXT_FIELDS and isinstance(value, str):
         return value[:MAX_TEXT_CHARS]
     if name in _WHOLE_NUMBERS and isinstance(value, float) and value.is_integer():

@@ -173,7 +173,7 @@ class SshdLines:
         """
         if ": authentication failure; " not in message:
             return NOTHING
-        rhost, user = _pam_fields(message)
+        rhost, user, typed = _pam_fields(message)
         ip = address(rhost)
         if service == "sshd":
             name = f"{host}/pam"
@@ -185,10 +185,7 @@ class SshdLines:
             return NOTHING  # a console or a screen lock, nobody from outside
         if ip and user and not self._attempts.begins(key(host, pid, ip, ""), ts, Stage.PAM, user, ip, ""):
             return NOTHING
-        reason = "bad_password" if user else "unknown_user"
-        if not user and service != "sshd":
-            user = _RUSER.search(message)[1] if _RUSER.search(message) else ""
-        return self._make.login(ts, host, user, ip, "pam", reason)
+        return self._make.login(ts, host, user or typed, ip, "pam", "bad_password" if user else "unknown_user")
 
     def _pam_more(self, ts: float, host: str, pid: str, message: str) -> Events:
         """``PAM 2 more authentication failures; …`` sums up a connection: news as far as the log has fewer failures of it.
@@ -202,7 +199,7 @@ class SshdLines:
         missing = int(found[1]) + 1 - self._attempts.count(name, ts)  # one more than it says: the first had a line of its own
         if missing <= 0:
             return NOTHING
-        rhost, user = _pam_fields(message)
+        rhost, user, _ = _pam_fields(message)
         ip = address(rhost)
         self._attempts.begins(name, ts, Stage.OVER, user, ip, "")
         reason = "bad_password" if user else "unknown_user"
@@ -238,14 +235,16 @@ class SshdLines:
         return self._make.session(ts, host, found[2], opened=found[1] == "opened")
 
 
-def _pam_fields(message: str) -> tuple[str, str]:
-    """``rhost`` and ``user`` of ``…; logname= uid=0 euid=0 tty=ssh ruser= rhost=192.0.2.1  user=root``, each empty when absent.
+def _pam_fields(message: str) -> tuple[str, str, str]:
+    """``rhost``, ``user`` and ``ruser`` of ``…; tty=ssh ruser= rhost=192.0.2.1  user=root``, each empty when absent.
 
-    Some services put the name that was typed into ``ruser``, where it may look like the rest of the line: what PAM itself writes is
-    then the last. ``user`` is only written for accounts that exist, so no stranger chooses it.
+    ``user`` is only written for accounts that exist. Some services put the name that was typed into ``ruser``, where it may look like
+    the rest of the line: there PAM's own words are the last.
     """
-    if " ruser= rhost=" in message:
+    _, _, said = message.partition(" ruser=")
+    if said.startswith(" rhost=") or " rhost=" not in said:  # the usual: nothing was typed
         head, _, user = message.partition(" user=")
-        return head.rpartition(" rhost=")[2].strip(), user.strip()
-    rhost, _, user = message.rpartition(" rhost=")[2].partition(" user=")
-    return rhost.strip(), user.strip()
+        return head.rpartition(" rhost=")[2].strip(), user.strip(), ""
+    typed, _, rest = said.rpartition(" rhost=")
+    rhost, _, user = rest.partition(" user=")
+    return rhost.strip(), user.strip(), typed.strip()

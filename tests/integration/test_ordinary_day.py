@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -106,7 +107,7 @@ def test_the_same_seed_gives_the_same_day_and_another_one_another() -> None:
 
 def test_events_come_in_order_of_time_each_with_its_own_id() -> None:
     rows = list(ordinary_events(1))
-    assert all(one["time"] <= other["time"] for one, other in zip(rows, rows[1:], strict=False))
+    assert all(one["time"] <= other["time"] for one, other in pairwise(rows))
     assert len({row["id"] for row in rows}) == len(rows)
 
 

@@ -8,6 +8,7 @@ from schemas.errors import RejectError
 from schemas.event import KINDS, Event
 from schemas.formats.base import Context, Memory
 from schemas.formats.native import FORMAT, MAX_ID_CHARS, MAX_RECORD_BYTES, MAX_TENANT_CHARS, MAX_TEXT_CHARS
+from schemas.text import MAX_NAME_CHARS, bounded_name
 
 T = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 SMALLEST: dict[str, Any] = {"id": "e", "time": T, "kind": "auth.login"}
@@ -273,7 +274,15 @@ def test_what_enrichment_finds_cannot_be_set_by_a_record() -> None:
         assert rejected(record_of(hidden)).reason == "bad_field"
 
 
-@pytest.mark.parametrize("field", ["actor", "user_agent", "path", "query", "session_id"])
+@pytest.mark.parametrize("field", ["actor", "device_id", "session_id"])
+def test_overlong_name_is_shortened_and_stays_itself(field: str) -> None:
+    long, other = ("é" * 20_000 + end for end in "ab")
+    kept = getattr(parse_fields(**{field: long}), field)
+    assert len(kept) == MAX_NAME_CHARS
+    assert kept == bounded_name(long) != bounded_name(other)
+
+
+@pytest.mark.parametrize("field", ["user_agent", "path", "query", "target"])
 def test_overlong_text_is_cut_so_that_no_one_can_hide_an_event_behind_it(field: str) -> None:
     assert getattr(parse_fields(**{field: "é" * 20_000}), field) == "é" * MAX_TEXT_CHARS
 
