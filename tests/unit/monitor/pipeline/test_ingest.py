@@ -12,6 +12,7 @@ from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats import FORMATS
 from schemas.formats.base import Context, Memory
+from schemas.text import bounded_name
 from tests.helpers import T0
 
 Kept = list[tuple[str, int, bytes, str]]
@@ -157,3 +158,17 @@ def test_it_goes_on_after_a_restart_as_if_nothing_had_happened(cut: int) -> None
     assert got == expected
     assert sorted(kept) == sorted(whole_kept)
     assert second.dump() == whole.dump()
+
+
+@pytest.mark.parametrize("name", ["sshd", "native"])
+def test_long_names_are_shortened_whatever_the_format(name: str) -> None:
+    user = "u" * 600
+    record = {
+        "sshd": f"2026-03-03T08:00:00+00:00 web1 sshd[7]: Invalid user {user} from 203.0.113.9 port 4711".encode(),
+        "native": orjson.dumps({"time": T0, "kind": "auth.login", "actor": user}),
+    }[name]
+    source = Ingest("log", FORMATS[name].parser(Context(memory=Memory())), Seen(), lambda *_: None)
+    source.decode([record], [1])
+    [event] = source.end()
+    assert event.actor == bounded_name(user)
+    assert len(event.actor) == 256

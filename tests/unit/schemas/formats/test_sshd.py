@@ -157,6 +157,8 @@ MAX = f"error: maximum authentication attempts exceeded for root from {IP} port 
         # a directory login: the first module fails, the second succeeds
         (1, [f"{PAM} user=bob", f"Accepted password for bob from {IP} port 5 ssh2"]),
         (3, [MORE]),  # sshd said nothing of this connection
+        (3, [FAILED, MORE]),  # the syslog daemon folded or dropped equal lines
+        (6, [FAILED, f"message repeated 5 times: [ {FAILED}]", MORE.replace("PAM 2", "PAM 5")]),
     ],
 )
 def test_each_attempt_is_counted_once(attempts: int, messages: list[str]) -> None:
@@ -195,14 +197,46 @@ def test_log_with_nothing_but_pam_is_seen_after_a_few_lines() -> None:
     assert (found[3][0].actor, found[3][0].ip, found[3][0].reason) == ("root", IP, "bad_password")
 
 
-def test_old_pam_tag_is_read() -> None:
+OLD_PAM = f"authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost={IP} "
+
+
+def old_pam(pid: int, text: str = OLD_PAM) -> bytes:
+    return f"Mar  7 13:06:56 web-1 sshd(pam_unix)[{pid}]: {text}".encode()
+
+
+def test_old_pam_that_writes_to_a_file_of_its_own_counts_from_the_first_line_on() -> None:
     reader = parser()
-    text = f"authentication failure; logname= uid=0 euid=0 tty=NODEVssh ruser= rhost={IP} "
-    lines = [f"Mar  7 13:06:56 web-1 sshd(pam_unix)[{pid}]: {text}".encode() for pid in range(1, 6)]
-    assert [[(e.actor, e.ip, e.reason) for e in reader.parse(each)] for each in lines] == [
-        *([], [], []),
-        *([(None, IP, "unknown_user")], [(None, IP, "unknown_user")]),
-    ]
+    found = [[(e.actor, e.ip, e.reason) for e in reader.parse(old_pam(pid))] for pid in range(1, 4)]
+    assert found == [[(None, IP, "unknown_user")]] * 3
+
+
+def test_old_pam_beside_sshd_is_held_back() -> None:
+    reader = parser()
+    assert len(reader.parse(line(FAILED, pid="1"))) == 1
+    assert [len(reader.parse(old_pam(pid))) for pid in range(2, 7)] == [0, 0, 0, 1, 1]
+
+
+def test_older_pam_that_names_itself_in_the_message_is_read() -> None:
+    text = f"(pam_unix) authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bob rhost={IP} "
+    assert local("proftpd", text) == [("auth.login", "failure", "pam", "bob", "host:web-1", "unknown_user")]
+    assert local("sshd[1]", text) == []  # held back like today's: sshd's own verdict follows
+
+
+@pytest.mark.parametrize(
+    ("fields", "actor"),
+    [
+        (f"ruser=bob rhost={IP}", "bob"),
+        (f"ruser=bob rhost={IP}  user=bob", "bob"),
+        (f"ruser=a rhost=198.51.100.4 rhost={IP}", "a rhost=198.51.100.4"),
+        (f"ruser=a rhost=198.51.100.4  user=b rhost={IP}", "a rhost=198.51.100.4  user=b"),
+        (f"ruser= rhost={IP}  user=a rhost=198.51.100.4", "a rhost=198.51.100.4"),
+        (f"ruser= rhost=198.51.100.4 rhost={IP}", None),
+    ],
+)
+def test_name_typed_at_another_service_cannot_choose_the_address(fields: str, actor: str | None) -> None:
+    text = f"Mar  7 13:06:56 web-1 vsftpd: pam_unix(vsftpd:auth): authentication failure; logname= uid=0 euid=0 tty=ftp {fields}"
+    [event] = parser().parse(text.encode())
+    assert (event.actor, event.ip) == (actor, IP)
 
 
 def test_pam_failure_of_another_service_counts_when_it_came_from_outside() -> None:
@@ -230,6 +264,8 @@ def test_pam_failure_of_another_service_counts_when_it_came_from_outside() -> No
         (f"Connection closed by {IP} [preauth]", "probe"),
         (f"Disconnected from {IP} port 5 [preauth]", "probe"),
         (f"Received disconnect from {IP}: 11: Bye Bye [preauth]", "probe"),
+        (f"error: Received disconnect from {IP}: 14: No supported authentication methods available", "probe"),
+        (f"Received disconnect from {IP}: 3: com.jcraft.jsch.JSchException: Auth fail", "probe"),
         (f"fatal: Timeout before authentication for {IP} port 5", "probe"),
         (f"refused connect from example.com ({IP})", "refused"),
         (f"refused connect from {IP}", "refused"),
