@@ -24,7 +24,7 @@ from detectors.key_use import (
     note,
 )
 from detectors.new_geography import agent_family
-from detectors.privileges import grantee
+from detectors.privileges import grantee, short
 from detectors.settings import DetectorSettings, Seconds, matches_entity
 from detectors.windows import Distinct, remember, slide
 from schemas.event import Event, Network
@@ -62,7 +62,10 @@ class KeySettings(DetectorSettings):
     keys: Annotated[int, Field(ge=2, le=MOST_RECENT, description="Keys one account makes within `keys_s` that make an alert.")] = 3
     keys_s: Annotated[Seconds, Field(description="Seconds in which those fall.")] = 3600
     automation: Annotated[
-        Globs, Field(description="Accounts that make keys by program; `*` and `?` match. Low severity, as for accounts of type `service`.")
+        Globs,
+        Field(
+            description="Accounts that make keys by program; `*` and `?` match. Low severity, and told of once within `memory_s`, as are accounts of type `service`."
+        ),
     ] = ()
     quiet_s: Quiet = 3600
 
@@ -240,7 +243,7 @@ class ApiKeyAbuse(EpisodeDetector[KeyState, KeySettings]):
         if state.maker is None:
             state.maker = Maker()
         maker = state.maker
-        target = (event.target or "")[:SHOWN_CHARS]
+        target = short(event.target)
         slide(maker.recent, (ts, event.id, target), limits.keys_s, MOST_RECENT)
         owner = grantee(event)
         other = owner is not None and event.actor is not None and owner.casefold() != event.actor.casefold()
@@ -258,6 +261,9 @@ class ApiKeyAbuse(EpisodeDetector[KeyState, KeySettings]):
         if not first and number < limits.keys:
             return None
         automation = event.actor_type == "service" or any(matches_entity(glob, event.actor or "") for glob in limits.automation)
+        if automation and maker.told_ts and ts - maker.told_ts <= limits.memory_s:
+            return None  # a program that does so every night is told of once
+        maker.told_ts = ts
         why = "burst" if number >= limits.keys else "other"
         maker.told = Made(why, action[:SHOWN_CHARS], Distinct(), number, automation, before, event.ip)
         told = list(maker.recent) if why == "burst" else [(ts, event.id, target)]

@@ -10,7 +10,7 @@ from pydantic import Field
 from detectors.base import Variant, by_actor, by_tenant
 from detectors.episode import EpisodeDetector, EpisodeState, Quiet
 from detectors.phrases import span, times
-from detectors.privileges import is_grant
+from detectors.privileges import is_grant, short
 from detectors.settings import DetectorSettings, Seconds, matches_entity
 from detectors.windows import Distinct, remember, since
 from schemas.event import Event
@@ -132,7 +132,7 @@ class AuditLogTampering(EpisodeDetector[LogChanges, TamperingSettings]):
 
     def _change(self, key: str, state: LogChanges, event: Event, weight: Severity) -> Finding | None:
         limits, ts = self.limits_of(key), event.ts
-        target = (event.target or event.route or "a log that is not named")[:SHOWN_CHARS]
+        target = short(event.target or event.route or "a log that is not named")
         if event.target is not None and any(matches_entity(glob, event.target) for glob in limits.ignored_targets):
             return None
         refused = event.outcome in UNDONE
@@ -230,7 +230,7 @@ _STOP_WORDS = (
     "stop stopped delete deleted disable disabled deactivate deactivated remove removed purge purged clear cleared erase erased destroy"
     " destroyed detach detached disassociate disassociated suspend suspended pause paused off"
 )
-_START_WORDS = "create created enable enabled activate activated add added start started resume resumed on"
+_START_WORDS = "create created enable enabled activate activated add added start started resume resumed extend extended on"
 STOPPING_CALLS = frozenset(_STOPPING_NAMES.split())
 """Calls of AWS after which less is logged. Refused ones are recognised by these names; some say so by no word of theirs."""
 _STOPS = frozenset(_STOP_WORDS.split())

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from pydantic import Field
 
+from detectors.amounts import is_small_export
 from detectors.base import Variant, by_actor
 from detectors.episode import EpisodeDetector, EpisodeState, Quiet
 from detectors.phrases import span, times
@@ -73,6 +74,7 @@ class DormantAccount(EpisodeDetector[LastUse, DormantSettings]):
     techniques = ("T1078",)
     false_positives = (
         "Somebody back from parental leave, illness or hired again: low unless data or administration follows; the personnel office knows.",
+        "The first file somebody downloads who is back at the usual place: an export that says its size counts from 1,000 records or 100 MB on.",
         "Seasonal work: give the accounts a longer `dormant_s` with an override.",
         "A service account of a yearly job: accounts of type `service` are low at most, whatever they do.",
         "A source that was not connected for months: the events of that time must be replayed first, else its accounts look dormant.",
@@ -98,7 +100,7 @@ class DormantAccount(EpisodeDetector[LastUse, DormantSettings]):
                 if gap_s > 0:
                     state.last_ts = ts
                 return None
-        elif ts - state.back.ts <= self.limits_of(key).watch_s and (kind in TELLING or kind == "auth.login"):
+        elif ts - state.back.ts <= self.limits_of(key).watch_s and (kind == "auth.login" or _is_telling(state.back, event)):
             finding = self._again(key, state, state.back, event)
             self._note(state, event)
             return finding
@@ -121,8 +123,9 @@ class DormantAccount(EpisodeDetector[LastUse, DormantSettings]):
 
     def _return(self, key: str, state: LastUse, event: Event, away_s: float) -> Finding:
         place = place_of(event.country, event.asn)
-        deeds = {event.kind: 1} if event.kind in TELLING else {}
-        state.back = Return(event.ts, away_s, state.place, place, event.actor_type == "service", event.ip, deeds)
+        state.back = back = Return(event.ts, away_s, state.place, place, event.actor_type == "service", event.ip, {})
+        if _is_telling(back, event):
+            back.deeds[event.kind] = 1
         return self.begin(key, state, event.ts, event.ts, 1, [event.id])
 
     def _again(self, key: str, state: LastUse, back: Return, event: Event) -> Finding | None:
@@ -192,6 +195,11 @@ _DEEDS = {
     "auth.mfa_change": "changed a second factor",
     "credential.change": "changed a key or another credential",
 }
+
+
+def _is_telling(back: Return, event: Event) -> bool:
+    """Whether it makes the return worse; elsewhere than at the usual place, a small export does as well."""
+    return event.kind in TELLING and (not is_small_export(event) or bool(moved_by(back.known, back.place)))
 
 
 @lru_cache(maxsize=4096)  # a pure function's results; accounts in one place share the number

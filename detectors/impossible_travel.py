@@ -19,8 +19,8 @@ from schemas.severity import RANK, Severity
 
 MAX_ANCHORS = 8
 """Logins remembered for each account: enough for a late one to find both of its neighbours."""
-MAX_PAIRS = 8
-"""Pairs of places remembered for each account, between which its own device jumps."""
+MAX_ENDS = 16
+"""Networks and devices remembered for each account, from which it jumps."""
 LEAST_GAP_S = 1.0
 """A shorter gap counts as this long: stamps are not better than that, and a speed must be a number."""
 FASTEST = 5
@@ -55,9 +55,9 @@ class TravelSettings(DetectorSettings):
         Field(
             ge=0,
             le=14,
-            description="After this many days of jumps between the same two networks, by one device (a company's VPN) or by the same two, each "
-            "from its own network (a phone whose carrier comes out far away), further ones are a habit and alert with severity info. "
-            "Counted over 30 days. 0: never.",
+            description="When each of the two networks took part in jumps on this many days, further ones of one and the same device (a "
+            "company's VPN) are a habit and alert with severity info; those of two devices (a phone whose carrier comes out far away), when "
+            "each of the devices did so, too. Counted over 30 days. 0: never.",
         ),
     ] = 3
     quiet_s: Quiet = 43_200
@@ -93,12 +93,12 @@ class Jump(msgspec.Struct, gc=False):
 
 
 class Travel(EpisodeState):
-    """At most 8 logins, 8 pairs of networks with at most 15 days each, and the gravest jump of the open episode."""
+    """At most 8 logins, 16 networks and devices with at most 15 days each, and the gravest jump of the open episode."""
 
     anchors: list[Anchor] = msgspec.field(default_factory=list)
     """Sorted by event time. Of several in a row from one address only the first and the last are kept."""
-    pairs: dict[str, list[int]] = msgspec.field(default_factory=dict)
-    """Networks between which a device jumped, or two devices, and on which days (since 1970, UTC), in order."""
+    ends: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    """Networks and devices that were an end of a jump, and on which days (since 1970, UTC), in order."""
     jump: Jump | None = None
 
 
@@ -116,8 +116,8 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
     techniques = ("T1078.004",)
     false_positives = (
         "A VPN, cloud desktop or relay: networks of these kinds are ignored; add the AS number of yours to the table of networks.",
-        "A company VPN in no such table: a device that jumps between the same two networks on more than `habit_days` days makes info only.",
-        "A phone whose carrier comes out far away: add its AS number to the table; else a habit as well, of the same two devices and networks.",
+        "A company VPN in no such table: a device that jumps between networks that did so on `habit_days` days before makes info only.",
+        "A phone whose carrier comes out far away: add its AS number to the table; else a habit as well, where both networks and both devices are known for it.",
         "The same, by a thief of a device's identity, or by one who comes back day after day: each of those first days alerts in full; a `habit_days` of 0 switches habits off.",
         "An address database that is wrong: the accuracy radius is taken off the distance, and `min_distance_km` can be raised.",
         "An account several people share: give each their own, or allow-list it by name until then.",
@@ -171,21 +171,26 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
         return self.go_on(key, state, event.ts, event.id)
 
     def _note_habit(self, state: Travel, limits: TravelSettings, jump: Jump, a: Anchor, b: Anchor) -> bool:
-        """Remember that the device, or these two, jumped this day; whether they did so on enough days before."""
+        """Remember that these networks and devices jumped this day; whether they did so on enough days before.
+
+        They are counted apart, because which two logins are neighbours changes from day to day.
+        """
         if jump.device == "unknown" or not limits.habit_days:
             return False
-        pairs, today = state.pairs, int(jump.last_ts // DAY_S)
-        name = "/".join(sorted(_network(end) if jump.device == "same" else f"{_network(end)}#{_digest(end)}" for end in (a, b)))
-        days = pairs.get(name)
-        if days is None:
-            if len(pairs) >= MAX_PAIRS:
-                del pairs[min(pairs, key=lambda other: (pairs[other][-1], other))]
-            days = pairs[name] = []
-        known = sum(1 for day in days if today - HABIT_MEMORY_DAYS <= day < today)
-        if today not in days:
-            insort(days, today)
-            del days[: -(limits.habit_days + 1)]
-        return known >= limits.habit_days
+        ends, today, habit = state.ends, int(jump.last_ts // DAY_S), True
+        for name in sorted({_network(a), _network(b), _device(a), _device(b)}):
+            days = ends.get(name)
+            if days is None:
+                if len(ends) >= MAX_ENDS:
+                    del ends[min(ends, key=lambda other: (ends[other][-1], other))]
+                days = ends[name] = []
+            before = sum(1 for day in days if today - HABIT_MEMORY_DAYS <= day < today)
+            if before < limits.habit_days and (jump.device == "other" or "@" in name):
+                habit = False
+            if today not in days:
+                insort(days, today)
+                del days[: -(limits.habit_days + 1)]
+        return habit
 
     def reset(self, state: Travel) -> None:
         """See ``EpisodeDetector``."""
@@ -299,7 +304,8 @@ def _network(anchor: Anchor) -> str:
     return f"{anchor.asn}@{anchor.lat:.0f},{anchor.lon:.0f}"
 
 
-def _digest(anchor: Anchor) -> str:
+def _device(anchor: Anchor) -> str:
+    """A short name of its device; unlike that of a network it has no ``@``."""
     return blake2b((anchor.device_id or "").encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 

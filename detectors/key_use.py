@@ -95,6 +95,8 @@ class Maker(msgspec.Struct):
     others_ts: float = 0.0
     others: int = 0
     """Keys made for other accounts."""
+    told_ts: float = 0.0
+    """When an alert opened last."""
     told: Made | None = None
 
 

@@ -80,6 +80,12 @@ class Habits(EpisodeState):
     devices: dict[str, float] = msgspec.field(default_factory=dict)
     agents: dict[str, float] = msgspec.field(default_factory=dict)
     novelty: Novelty | None = None
+    usual_until: float = 0.0
+    """Until then a login with these four features can teach nothing; the last one noted had them."""
+    country: str | None = None
+    asn: int = 0
+    device: str | None = None
+    agent: str | None = None
 
 
 class NewGeography(EpisodeDetector[Habits, NewGeographySettings]):
@@ -113,11 +119,23 @@ class NewGeography(EpisodeDetector[Habits, NewGeographySettings]):
         if event.outcome != "success":
             return None
         country, ts = event.country, event.ts
-        limits = self.limits_of(key)
-        if event.network is not None and event.network in limits.ignored_networks:
+        if event.network is not None and event.network in self.limits_of(key).ignored_networks:
             return None
+        if (
+            state.last_ts <= ts <= state.usual_until
+            and country == state.country
+            and event.device_id == state.device
+            and event.asn == state.asn
+            and event.user_agent == state.agent
+        ):
+            # The common case: all as before, and noted lately.
+            state.logins += 1
+            state.last_ts = ts
+            return None
+        limits = self.limits_of(key)
         if country is None:
             _learn(state, event)  # the devices of somebody whose address cannot always be placed
+            state.usual_until = 0.0
             return None
         finding: Finding | None = None
         last = state.countries.get(country)
@@ -129,8 +147,11 @@ class NewGeography(EpisodeDetector[Habits, NewGeographySettings]):
         if last is None or ts - last > REFRESH_S:
             remember(state.countries, country, ts, MAX_COUNTRIES)
         # While an alert is open its logins teach nothing else: an intruder's device must not become a known one at once.
+        state.usual_until = 0.0
         if state.episode is None:
-            _learn(state, event)
+            oldest = min(_learn(state, event), state.countries.get(country, 0.0))
+            state.usual_until = oldest + min(REFRESH_S, limits.country_memory_s)
+            state.country, state.asn, state.device, state.agent = country, event.asn, event.device_id, event.user_agent
         return finding
 
     def _count(self, state: Habits, ts: float) -> None:
@@ -256,20 +277,24 @@ def _compare(state: Habits, event: Event, limits: NewGeographySettings) -> tuple
     return novel, compared, own_device
 
 
-def _learn(state: Habits, event: Event) -> None:
-    ts = event.ts
+def _learn(state: Habits, event: Event) -> float:
+    """Note network, device and client; return when the stalest of these notes was made."""
+    ts = oldest = event.ts
     if event.asn:
-        _see(state.asns, str(event.asn), ts)
+        oldest = min(oldest, _see(state.asns, str(event.asn), ts))
     if event.device_id:
-        _see(state.devices, event.device_id, ts)
+        oldest = min(oldest, _see(state.devices, event.device_id, ts))
     if event.user_agent:
-        _see(state.agents, agent_family(event.user_agent), ts)
+        oldest = min(oldest, _see(state.agents, agent_family(event.user_agent), ts))
+    return oldest
 
 
-def _see(seen: dict[str, float], value: str, ts: float) -> None:
+def _see(seen: dict[str, float], value: str, ts: float) -> float:
     last = seen.get(value)
     if last is None or ts - last > REFRESH_S:
         remember(seen, value, ts, MAX_OTHERS)
+        return ts
+    return last
 
 
 _PRODUCT = re.compile(r"([A-Za-z][A-Za-z .+_-]{0,30})/")

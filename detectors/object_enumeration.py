@@ -1,6 +1,7 @@
 """One account or address that goes through the objects of an endpoint (ATT&CK T1087, T1526, T1530; OWASP API1:2023)."""
 
 import fnmatch
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Annotated, ClassVar
 
@@ -137,9 +138,8 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationSettings]):
 
     def _walk(self, key: str, state: Walks, template: str) -> Walk | None:
         """Begin to remember an endpoint, in place of the one left alone longest; ``None``: it is ignored."""
-        for pattern in self.limits_of(key).ignored_routes:
-            if fnmatch.fnmatchcase(template, pattern):
-                return None
+        if _is_ignored(template, self.limits_of(key).ignored_routes):
+            return None
         walks = state.walks
         if len(walks) >= MAX_TEMPLATES:
             del walks[stalest(walks, state.found.template if state.found is not None else "")]
@@ -253,6 +253,11 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationSettings]):
             f"silent with fewer than {times(f['min_ids'], 'object')} in {span(float(f['window_s']))}, "
             f"or with fewer than {times(f['signs_needed'], 'sign')} of haste, neighbours, refusals and new ids"
         )
+
+
+@lru_cache(maxsize=4096)  # a pure function's results
+def _is_ignored(template: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(template, pattern) for pattern in patterns)
 
 
 def _signs(seen: Features, limits: EnumerationSettings) -> list[str]:

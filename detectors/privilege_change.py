@@ -5,10 +5,11 @@ from typing import Annotated, ClassVar
 import msgspec
 from pydantic import Field
 
+from detectors.amounts import is_small_export
 from detectors.base import Variant, by_actor
 from detectors.episode import EpisodeDetector, EpisodeState, Quiet
 from detectors.phrases import span, times
-from detectors.privileges import grantee, is_grant, is_self
+from detectors.privileges import grantee, is_grant, is_self, short
 from detectors.settings import DetectorSettings, Seconds, matches_entity
 from detectors.windows import Distinct, slide
 from schemas.event import Event
@@ -136,6 +137,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
         "A new administrator: the first grant alerts once, low while the account itself is new; what follows within 90 days is silent.",
         "Infrastructure as code, onboarding: name the accounts in `automation`, or send `actor_type` `service`: low at most.",
         "A reorganisation: a burst by the administrator who does it; raise `burst_targets` with an override for that account.",
+        "A file or two downloaded after new rights were given: an export that says its size counts from 1,000 records or 100 MB on.",
         "A new colleague who starts at once: told of as new rights in use, unless the account did such things within `known_s` before.",
     )
     variants: ClassVar[dict[str, Variant]] = {
@@ -170,8 +172,8 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
         if state.recent is None:
             state.recent = []
         recent = state.recent
-        slide(recent, (ts, event.id, (event.target or "")[:SHOWN_CHARS]), limits.window_s, MOST_RECENT)
-        targets = len({target for _, _, target in recent}) if len(recent) >= limits.burst_targets else len(recent)
+        slide(recent, (ts, event.id, short(event.target)), limits.window_s, MOST_RECENT)
+        targets = len({target for _, _, target in recent})
         before, since_s = state.number, ts - state.last_ts if state.last_ts else 0.0
         state.number += 1
         state.last_ts = max(state.last_ts, ts)
@@ -194,7 +196,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
             event.ip,
         )
         state.wave = wave
-        told = list(recent) if why == "burst" else [(ts, event.id, (event.target or "")[:SHOWN_CHARS])]
+        told = list(recent) if why == "burst" else [(ts, event.id, short(event.target))]
         for _, _, target in told:
             if target:
                 wave.targets.add(target)
@@ -202,7 +204,7 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
 
     def _more(self, key: str, state: Rights, wave: Wave, event: Event, targets: int, *, own: bool) -> Finding | None:
         if event.target:
-            wave.targets.add(event.target[:SHOWN_CHARS])
+            wave.targets.add(short(event.target))
         wave.most = max(wave.most, targets)
         if own and not wave.own:
             wave.own, wave.why = True, "self"
@@ -222,6 +224,8 @@ class PrivilegeChange(EpisodeDetector[Rights, PrivilegeSettings]):
                 by = (event.actor or "")[:SHOWN_CHARS]
                 automation = self._is_automation(limits, event.actor, event.actor_type)
                 state.given = Given(ts, event.id, (event.action or "")[:SHOWN_CHARS], by, automation)
+            return None
+        if is_small_export(event):
             return None
         export = event.kind == "data.export"
         last_ts = state.export_ts if export else state.admin_ts

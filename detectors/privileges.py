@@ -31,6 +31,7 @@ _STRONG = frozenset(_STRONG_WORDS.split())
 """Words in the names of groups whose members may do everything."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _LONGEST = 256
+SHORT_CHARS = 80
 
 
 def _words(text: str) -> set[str]:
@@ -89,6 +90,17 @@ def is_grant(event: Event) -> bool:
     if gives_power(action):
         return action not in _OF_ANOTHER or not is_self(event)
     return action in _JOINS and event.target is not None and _is_strong(event.target)
+
+
+def short(target: str | None) -> str:
+    """A target in at most 80 characters; of a longer one the end, which is its name.
+
+    >>> short("user:bob"), short("x" * 99 + "role/ops")[-9:], len(short("x" * 99)), short(None)
+    ('user:bob', 'xrole/ops', 80, '')
+    """
+    if target is None:
+        return ""
+    return target if len(target) <= SHORT_CHARS else f"…{target[1 - SHORT_CHARS :]}"
 
 
 def grantee(event: Event) -> str | None:

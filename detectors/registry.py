@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
+from detectors.api_key_abuse import ApiKeyAbuse
+from detectors.audit_log_tampering import AuditLogTampering
 from detectors.authorization_failure_burst import AuthorizationFailureBurst
 from detectors.base import BaseDetector
 from detectors.bulk_export import BulkExport
 from detectors.credential_stuffing import CredentialStuffing
+from detectors.dormant_account import DormantAccount
 from detectors.failed_login_burst import FailedLoginBurst
 from detectors.impossible_travel import ImpossibleTravel
 from detectors.mfa_change import MfaChange
@@ -15,6 +18,7 @@ from detectors.new_geography import NewGeography
 from detectors.object_enumeration import ObjectEnumeration
 from detectors.password_reset_abuse import PasswordResetAbuse
 from detectors.password_spray import PasswordSpray
+from detectors.privilege_change import PrivilegeChange
 from detectors.session_hijack import SessionHijack
 from detectors.settings import DetectorSettings
 from detectors.slow_brute_force import SlowBruteForce
@@ -38,10 +42,14 @@ DETECTORS: dict[str, DetectorClass] = {
         ImpossibleTravel,
         NewGeography,
         SessionHijack,
+        DormantAccount,
         AuthorizationFailureBurst,
         ObjectEnumeration,
+        PrivilegeChange,
+        ApiKeyAbuse,
         BulkExport,
         UnusualQuery,
+        AuditLogTampering,
         SourceSilence,
     )
 }

@@ -102,8 +102,9 @@ class Session(EpisodeState):
 
 
 def by_session(event: Event) -> str | None:
-    """One key per tenant and session."""
-    return None if event.session_id is None else f"{event.tenant or ''}\x1f{event.session_id}"
+    """One key per tenant and session; none for what has no address, or an internal one: hops and proxies of one's own are there."""
+    ip = event.ip
+    return None if event.session_id is None or ip is None or _is_private(ip) else f"{event.tenant or ''}\x1f{event.session_id}"
 
 
 class SessionHijack(EpisodeDetector[Session, HijackSettings]):
@@ -147,7 +148,7 @@ class SessionHijack(EpisodeDetector[Session, HijackSettings]):
 
     def _look(self, key: str, state: Session, event: Event) -> Finding | None:
         ip, agent, ts = event.ip, event.user_agent, event.ts
-        if ip is None or _is_private(ip) or (event.kind == "auth.login" and event.outcome != "success"):
+        if ip is None or (event.kind == "auth.login" and event.outcome != "success"):
             return None
         origins = state.origins
         if origins and state.ts > origins[-1].ts:

@@ -89,7 +89,7 @@ class SshdEnds:
     def _received_disconnect(self, ts: float, host: str, pid: str, message: str) -> Events:
         """Only the old form, without a port: the newer one is followed by "Disconnected from", which names the user too."""
         found = _OLD_DISCONNECT.match(message, 25)
-        if found is None or not (message.endswith(_PREAUTH) or found[2] == _NO_MORE_METHODS or message.endswith("Auth fail")):
+        if found is None or not (message.endswith((_PREAUTH, "Auth fail")) or found[2] == _NO_MORE_METHODS):
             return NOTHING
         ip = address(found[1])
         if self._attempts.count(key(host, pid, ip, ""), ts, ip):

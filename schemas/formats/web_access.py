@@ -22,6 +22,8 @@ from schemas.formats.web_stamps import from_stamp, minute_ts
 LINE_BYTES_LIMIT = 65_536
 """Servers refuse a request head beyond 8–32 KiB, so a longer line is no request of theirs."""
 _SAMPLE_LINES = 60
+_ERROR_LINE_LIKENESS = 0.6
+"""Nothing else begins like these lines, so a log of them alone is still recognised: its first failed log-in may come late."""
 
 # The common case in one step: no escapes, no broken request, nothing before the address.
 _COMMON = re.compile(
@@ -183,7 +185,7 @@ class WebAccess:
     ignored = IGNORED
 
     def recognise(self, sample: bytes) -> float:
-        """By the share of its first lines that are access lines; lines of an error log count half, for most of them say nothing."""
+        """By the share of its first lines that are access lines; lines of an error log count less, for most of them say nothing."""
         lines = sample.splitlines()
         if len(lines) > 1 and not sample.endswith(b"\n"):
             lines.pop()  # cut in the middle
@@ -206,7 +208,7 @@ def _likeness(line: str) -> float:
             return 1.0 if looks_like_request(load_object(body.encode())) else 0.0
         except RejectError:
             return 0.0
-    return 0.5 if is_error_line(body) else 1.0 if _ANY(body) else 0.0
+    return _ERROR_LINE_LIKENESS if is_error_line(body) else 1.0 if _HOPS(body) or _ANY(body) else 0.0
 
 
 FORMAT = WebAccess()

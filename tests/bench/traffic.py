@@ -22,7 +22,7 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 def _person(number: int) -> str:
     country, city, lat, lon, asn = CITIES[number % len(CITIES)]
     return (
-        f'"tenant":"t{number % 20}","actor":"user{number}@example.com","actor_type":"user","ip":"10.{number % 200}.{number // 200 % 250}.{number % 250}",'
+        f'"tenant":"t{number % 20}","actor":"user{number}@example.com","actor_type":"user","ip":"198.{18 + number % 2}.{number // 2 % 250}.{number // 500 % 250}",'
         f'"country":"{country}","city":"{city}","lat":{lat},"lon":{lon},"asn":{asn},"user_agent":"{AGENT}","device_id":"d{number}","session_id":"s{number}"'
     )
 

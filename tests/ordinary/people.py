@@ -77,15 +77,15 @@ class Shift:
     def requests(self, client: Client, start: float, end: float, number: int) -> None:
         """So many requests between two local hours, fewer of them at lunch; a VPN is switched on and off in between."""
         chance, vpn, here = self.chance, self.person.vpn, client.net
-        times = sorted(self._moment(start, end) for _ in range(number))
-        on, off = self.at(start + 0.4), self.at(end - 1.5)
-        inside = False
-        for at in times:
-            if vpn is not None and inside != (on < at < off):
-                inside = not inside
-                client.move(vpn if inside else here)
-                client.do(at - 1, "auth.login", outcome="success")
-            request(chance, client, at)
+        turns: list[tuple[float, Net | None]] = [(self._moment(start, end), None) for _ in range(number)]
+        if vpn is not None and end - start > 2:
+            turns += [(self.at(start + chance.between(0.2, 0.9)), vpn), (self.at(end - chance.between(0.2, 1.2)), here)]
+        for at, net in sorted(turns, key=lambda turn: turn[0]):
+            if net is None:
+                request(chance, client, at)
+            else:
+                client.move(net)
+                client.do(at, "auth.login", outcome="success")
 
     def _moment(self, start: float, end: float) -> float:
         hour = self.chance.between(start, end)

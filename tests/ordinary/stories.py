@@ -378,7 +378,7 @@ def sync(log: Log, person: Person, chance: Chance, hours: tuple[float, ...], day
 
 
 def parents(stage: Stage) -> None:
-    """Back at work after 95 days, with the browser of today and a new phone: they enrol it, and fetch a file."""
+    """Back at work after 95 days, with the browser of today and a new phone; they fetch a file."""
     for tenant in ("garnet", "ember"):
         person = stage.who(tenant, "parent")
         person.agent = updated(person.agent)
@@ -390,7 +390,6 @@ def parents(stage: Stage) -> None:
         for _ in range(30):
             at += stage.chance.between(60, 500)
             request(stage.chance, client, at + 100)
-        client.do(stage.at(person, 9.9), "auth.mfa_change", outcome="success", action="mfa.add", target=f"user:{person.name}")
         client.do(stage.at(person, 11.0), "data.export", outcome="success", action="download", target="file:news", bytes=700_000)
         person.phone = None if person.phone is None else f"phone2-{person.name}"
         phone = Client(stage.log, person, person.home, phone=True)

@@ -30,7 +30,6 @@ def made(second: float, target: str | None = "user:alice", action: str | None = 
 HABIT = [use(i * HOUR_S) for i in range(20)]
 LAST_S = 19 * HOUR_S
 SOON_S, LATER_S = LAST_S + 20 * MIN_S, LAST_S + 5 * DAY_S
-NO_NETWORK = {"country": None, "asn": 0}
 
 
 def probe(number: int, refused: int, every_s: float = 10, **fields: Any) -> list[Event]:
@@ -135,6 +134,11 @@ def test_a_thief_that_also_looks_around_is_high() -> None:
         ("no action", [made(i, "user:bob", None) for i in range(5)], None),
         ("by a program", [made(0, "user:bob", actor="vault-7")], "low"),
         ("by a service", [made(0, "user:bob", actor_type="service")], "low"),
+        (
+            "by a service, every night",
+            [made(day * DAY_S + i, f"token:{day}{i}", actor_type="service") for day in range(20) for i in range(4)],
+            "low",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

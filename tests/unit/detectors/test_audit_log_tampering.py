@@ -34,6 +34,7 @@ def other(second: float, kind: str, action: str, **fields: Any) -> Event:
         ("altered", [change(0, "log_stream.update")], "medium"),
         ("no word at all", [change(0, None)], "medium"),
         ("created", [change(0, "log_stream.create")], "low"),
+        ("longer kept", [change(0, "retention.extend")], "low"),
         ("tried", [change(0, outcome="failure")], "medium"),
         ("tried to create", [change(0, "log_stream.create", outcome="failure")], "low"),
         ("refused as a call", [other(0, "authz.decision", "StopLogging", outcome="failure")], "medium"),

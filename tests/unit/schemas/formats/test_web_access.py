@@ -75,6 +75,14 @@ def test_a_combined_line_becomes_a_request() -> None:
         (f'192.0.2.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x" 512 0.004 [app] [] 198.51.100.3:80', "192.0.2.1", "/a", 200, 7, 4.0),
         (f'10.0.0.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x" "198.51.100.9, 203.0.113.7"', "203.0.113.7", "/a", 200, 7, 0.0),
         (f'192.0.2.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x" "203.0.113.7"', "192.0.2.1", "/a", 200, 7, 0.0),
+        (f'10.0.0.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x" X-Forwarded-For="203.0.113.7"', "203.0.113.7", "/a", 200, 7, 0.0),
+        (f'192.0.2.1:51000 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x"', "192.0.2.1", "/a", 200, 7, 0.0),
+        (f'[2001:db8::1]:51000 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x"', "2001:db8::1", "/a", 200, 7, 0.0),
+        (f'198.51.100.9, 203.0.113.7, 10.0.0.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x"', "203.0.113.7", "/a", 200, 7, 0.0),
+        (f'example.com 10.0.0.2, 203.0.113.7 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x"', "203.0.113.7", "/a", 200, 7, 0.0),
+        (f'example.com:80 "10.0.0.2, 203.0.113.7" 10.0.0.1 - - {STAMP} "GET /a HTTP/1.1" 200 7', "203.0.113.7", "/a", 200, 7, 0.0),
+        (f'a.example 203.0.113.7, 10.0.0.2 192.0.2.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x"', "192.0.2.1", "/a", 200, 7, 0.0),
+        (f'10.0.0.2, 10.0.0.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x"', None, "/a", 200, 7, 0.0),
         ('192.0.2.1 - - [2021-09-30T09:58:05+02:00] "GET /a HTTP/1.1" 200 7 "-" "x"', "192.0.2.1", "/a", 200, 7, 0.0),
         (f'192.0.2.1 - - {STAMP} "GET /a HTTP/1.1" 200 7 "-" "x"\r\n', "192.0.2.1", "/a", 200, 7, 0.0),
     ],
@@ -192,11 +200,41 @@ APACHE = "[Fri Oct 08 17:08:41.203277 2021] [auth_basic:error] [pid 7005:tid 140
             None,
             1633712921.0,
         ),
+        (
+            "[Fri Oct 08 17:08:41 2021] [error] [client 192.0.2.9] Digest: user foo: password mismatch: /a",
+            "foo",
+            "bad_password",
+            "192.0.2.9",
+            None,
+            1633712921.0,
+        ),
+        (
+            f"{APACHE}[client 192.0.2.9:1453] AH01792: user foo: password mismatch: /a",
+            "foo",
+            "bad_password",
+            "192.0.2.9",
+            None,
+            1633712921.203277,
+        ),
+        (
+            f"{APACHE}[client 192.0.2.9:1453] AH01790: user `foo' in realm `private area' not found: /a",
+            "foo",
+            "unknown_user",
+            "192.0.2.9",
+            None,
+            1633712921.203277,
+        ),
+        (
+            "[Fri Oct 08 17:08:41 2021] [error] [client 192.0.2.9] user foo not found",
+            "foo",
+            "unknown_user",
+            "192.0.2.9",
+            None,
+            1633712921.0,
+        ),
     ],
 )
-def test_failed_basic_authentication_in_error_logs_is_a_login(
-    line: str, actor: str, reason: str, ip: str, path: str | None, ts: float
-) -> None:
+def test_failed_authentication_in_error_logs_is_a_login(line: str, actor: str, reason: str, ip: str, path: str | None, ts: float) -> None:
     event = one(line)
     assert (event.kind, event.outcome, event.actor, event.reason, event.ip, event.path) == (
         "auth.login",
@@ -251,6 +289,17 @@ def test_json_fields_have_several_names(fields: dict[str, object]) -> None:
 
 def test_json_with_the_escapes_of_nginx_is_read() -> None:
     assert one(rb'{"remote_addr":"192.0.2.1","msec":"1632988685.0","request":"GET /\x22 HTTP/1.1","status":"200"}').path == '/"'
+
+
+def test_list_of_addresses_is_not_taken_for_a_user() -> None:
+    event = one(f'example.com 198.51.100.9, 203.0.113.7 - bob {STAMP} "GET /a HTTP/1.1" 401 7 "-" "x"')
+    assert (event.kind, event.actor, event.ip) == ("auth.login", "bob", "203.0.113.7")
+    assert one(f'10.0.0.2, 203.0.113.7 - - {STAMP} "GET /a HTTP/1.1" 200 7').actor is None
+
+
+@pytest.mark.parametrize("start", [NGINX, APACHE])
+def test_error_log_without_a_login_is_recognised_all_the_same(start: str) -> None:
+    assert FORMAT.recognise(f"{start}something else\n".encode() * 70) >= 0.5
 
 
 def test_forwarded_addresses_count_only_behind_an_own_proxy() -> None:
