@@ -18,6 +18,7 @@ from schemas.severity import Severity
 
 MOST_FAILURES = 64
 """Failures of one key whose gaps are looked at: the newest."""
+MAX_DEVICE_CHARS = 64
 CALM_S = 60.0
 """Seconds for which an address found shared is taken to be so when its bucket overflows again."""
 
@@ -65,7 +66,7 @@ class Bucket(msgspec.Struct):
 
 
 class Slow(EpisodeState):
-    """At most ``MOST_FAILURES`` failures, one bucket, ``MAX_KNOWN`` actors and the counts of one episode."""
+    """At most ``MOST_FAILURES`` failures and devices, one bucket, ``MAX_KNOWN`` actors and the counts of one episode."""
 
     fails: list[tuple[float, str, str]] = msgspec.field(default_factory=list)
     """(event time, id, the other side: address of an account's failures, account of an address's)."""
@@ -80,8 +81,8 @@ class Slow(EpisodeState):
     """What opened it: ``bucket`` or ``median_gap``."""
     gap_s: float = 0.0
     """The median gap that opened it."""
-    device: str = ""
-    """By actor: the one device that all failures came from; empty where it was not told, or there were several."""
+    devices: dict[str, str] = msgspec.field(default_factory=dict)
+    """By actor: addresses of its failures, and the device that was told of first at each: one device on its way is one place."""
 
 
 class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
@@ -130,10 +131,8 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
         if event.outcome != "failure":
             return None
         other = (event.ip if self.variant == "by_actor" else event.actor) or ""
-        if state.episode is None and not state.fails:
-            state.device = event.device_id or ""
-        elif state.device and state.device != event.device_id:
-            state.device = ""
+        if self.variant == "by_actor":
+            _note_device(state, other, event.device_id)
         if state.episode is not None:
             if state.others is not None:
                 state.others.add(other)
@@ -194,7 +193,7 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
     def reset(self, state: Slow) -> None:
         """See ``EpisodeDetector``."""
         state.others = None
-        state.rule, state.gap_s, state.device = "", 0.0, ""
+        state.rule, state.gap_s, state.devices = "", 0.0, {}
 
     def severity(self, key: str, state: Slow) -> Severity:
         """Low: it is patient, not successful. Medium for an address that does not give up, and for an account guessed from several places.
@@ -206,7 +205,7 @@ class SlowBruteForce(EpisodeDetector[Slow, SlowLimits]):
         assert episode is not None
         others = state.others.number() if state.others is not None else 0
         if self.variant == "by_actor":
-            return "medium" if others >= limits.distributed_ips and not state.device else "low"
+            return "medium" if others >= limits.distributed_ips and _places(state) >= limits.distributed_ips else "low"
         if state.rule == "median_gap" and others < 2:
             return "low"
         return "medium" if episode.count >= 5 * max(limits.capacity, limits.slow_threshold) else "low"
@@ -275,6 +274,21 @@ def _fill(state: Slow, event: Event, other: str, limits: SlowLimits) -> Bucket:
     if len(bucket.evidence) < MAX_EVIDENCE:
         bucket.evidence.append(event.id)
     return bucket
+
+
+def _note_device(state: Slow, ip: str, device: str | None) -> None:
+    devices = state.devices
+    if devices and state.episode is None and not state.fails:
+        devices.clear()
+    if device is not None and ip not in devices and len(devices) < MOST_FAILURES:
+        devices[ip] = device[:MAX_DEVICE_CHARS]
+
+
+def _places(state: Slow) -> int:
+    """How many devices and, where none was told, addresses the failures of the episode came from; exact up to 256."""
+    if state.others is None:
+        return 0
+    return len({state.devices.get(ip) or ip for ip in state.others.counts})
 
 
 def _median(numbers: list[float]) -> float:

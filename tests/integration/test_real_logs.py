@@ -18,6 +18,11 @@ COVERED = {
     "opnsense-sshd": ("failed_login_burst",),
     "http-bf-wordpress-bf": ("failed_login_burst",),
     "nginx-http-generic-bf": ("failed_login_burst",),
+    "http-dos-random-uri": ("authorization_failure_burst",),
+    "http-wordpress_user-enum": ("authorization_failure_burst",),
+    "nginx-http-path-traversal": ("authorization_failure_burst",),
+    "nginx-http-sensitive-files": ("authorization_failure_burst",),
+    "nginx-http-xss-probing": ("authorization_failure_burst",),
 }
 """The cases docs/coverage.md claims, apart from travel (below); a test keeps the two equal."""
 

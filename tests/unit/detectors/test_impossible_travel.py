@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from detectors.impossible_travel import MAX_ANCHORS, MAX_PAIRS, ImpossibleTravel, Travel, TravelSettings
+from detectors.impossible_travel import MAX_ANCHORS, MAX_ENDS, ImpossibleTravel, Travel, TravelSettings
 from schemas.event import Event
 from tests.helpers import T0, event, find, opened
 
@@ -225,7 +225,7 @@ def test_memory_is_bounded_whatever_comes() -> None:
         place = {"lat": (i * 37) % 170 - 85.0, "lon": (i * 91) % 360 - 180.0, "ip": f"2001:db8::{i:x}", "asn": i}
         detector.on_event("acme\x1falice", state, login(i * 60 - 400 * (i % 7), place, device_id="laptop", id=f"{i}"))
     assert len(state.anchors) <= MAX_ANCHORS
-    assert len(state.pairs) <= MAX_PAIRS
+    assert len(state.ends) <= MAX_ENDS
     assert state.anchors == sorted(state.anchors, key=lambda anchor: (anchor.ts, anchor.id))
 
 
