@@ -5,9 +5,10 @@ Pure and repeatable: the same seed gives the same events with every version of P
 
 from collections.abc import Callable, Iterator
 
-from tests.ordinary import machines, stories
+from tests.ordinary import machines, stories, tasks
 from tests.ordinary.chance import Chance
 from tests.ordinary.people import Shift, ask
+from tests.ordinary.stage import Stage
 from tests.ordinary.world import DAY_S, HISTORY_DAYS, HOUR_S, MONDAY, Client, Log, Row, World
 
 Extra = Callable[[Log, World], None]
@@ -22,9 +23,9 @@ def ordinary_events(seed: int, extra: Extra | None = None) -> Iterator[Row]:
     stories.before_leave(log, chance, world)
     for back in range(HISTORY_DAYS, -2, -1):
         if back == 0:
-            stories.browser_updates(stories.Stage(log, chance, world))
+            stories.browser_updates(Stage(log, chance, world))
         _one_date(log, chance, world, MONDAY - back * DAY_S)
-    stage = stories.Stage(log, chance, world)
+    stage = Stage(log, chance, world)
     for story in stories.STORIES:
         story(stage)
     if extra is not None:
@@ -64,4 +65,4 @@ def _habits(log: Log, chance: Chance, world: World, date: float) -> None:
                     target = f"user:{chance.pick(people[10:]).name}"  # never to oneself
                     client.do(at + 300 * number + 60, "admin.action", outcome="success", action="role.grant", target=target)
             elif person.role == "syncing" and date >= MONDAY - 4 * DAY_S:
-                stories.sync(log, person, chance, (8.6,), date)
+                tasks.sync(log, person, chance, (8.6,), date)

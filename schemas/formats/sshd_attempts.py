@@ -19,6 +19,7 @@ class Stage(IntEnum):
     PAM_ERROR = 3  # "error: PAM: Authentication failure for"
     VERDICT = 4  # "Failed … for", "Accepted … for"
     OVER = 5  # closed or given up
+    OFFERED = 6  # keys were offered and refused, nothing is counted yet: as OPENED otherwise
 
 
 # One integer of 63 bits holds what is known of a connection, because that is what the shared memory keeps and JSON can carry:
@@ -72,10 +73,12 @@ class Attempts:
         self._sessions.put(name, _minute(ts) << 37 | who | stage << 8 | attempts)
         return new
 
-    def opened(self, name: str, ts: float) -> None:
-        """Remember that this connection began to talk; nothing is counted."""
-        if name and not self._known(name, ts, 0, 0):
-            self._sessions.put(name, _minute(ts) << 37)
+    def opened(self, name: str, ts: float, stage: Stage = Stage.OPENED, ip: str | None = None, port: str = "") -> None:
+        """Remember that this connection began to talk, or offers keys; nothing is counted."""
+        address_mark = _mark(ip, 1023)
+        port_mark = _mark(port, 255)
+        if name and not self._known(name, ts, address_mark, port_mark) & 0xFF:
+            self._sessions.put(name, _minute(ts) << 37 | address_mark << 27 | port_mark << 19 | stage << 8)
 
     def count(self, name: str, ts: float, ip: str | None = None, port: str = "") -> int:
         """How many attempts of this connection were counted, up to 255."""

@@ -49,6 +49,8 @@ class SshdEnds:
         name = key(host, pid, ip, port)
         if self._attempts.count(name, ts, ip, port):
             return NOTHING
+        if reason == "aborted" and self._attempts.stage(name, ts) == Stage.OFFERED:
+            reason = "bad_key"
         self._attempts.begins(name, ts, Stage.OVER, user, ip, port)
         return self._make.login(ts, host, user, ip, None, reason)
 
@@ -101,7 +103,11 @@ class SshdEnds:
     def _probe(self, ts: float, host: str, pid: str, ip: str | None, port: str, reason: str) -> Events:
         if ip is None:
             return NOTHING  # neither who nor where from
-        self._attempts.begins(key(host, pid, ip, port), ts, Stage.OVER, "", ip, port)
+        name = key(host, pid, ip, port)
+        offered = self._attempts.stage(name, ts) == Stage.OFFERED
+        self._attempts.begins(name, ts, Stage.OVER, "", ip, port)
+        if offered:  # before OpenSSH 7.5 the last line does not name the user
+            return self._make.login(ts, host, "", ip, None, "bad_key")
         return self._make.probe(ts, host, ip, reason)
 
     def _unable(self, ts: float, host: str, pid: str, message: str) -> Events:

@@ -80,8 +80,14 @@ class SshdLines:
         ip, port = split_peer(peer)
         name = key(host, pid, ip, port)
         self._sshd_spoke(host)
-        if method == "none":
-            # A client's question which methods there are, sent before nearly every login: no guess. Only that it names a user who does
+        guess = method.startswith(_BAD_PASSWORD_METHODS)
+        if not guess and not invalid and method != "none" and name:
+            # A client offers its keys one after another, and a ticket before them; a refused one is no guess, the next may be accepted.
+            # Whether the connection got any further, its last line says.
+            self._attempts.opened(name, ts, Stage.OFFERED, ip, port)
+            return NOTHING
+        if not guess and (method == "none" or name):
+            # "none" is a client's question which methods there are, sent before nearly every login. Only that it names a user who does
             # not exist is news, unless "Invalid user" has said so.
             if not invalid or self._attempts.count(name, ts, ip, port):
                 return NOTHING
@@ -93,7 +99,7 @@ class SshdLines:
         if invalid:
             reason = "unknown_user"
         else:
-            reason = "bad_password" if method.startswith(_BAD_PASSWORD_METHODS) else "bad_key"
+            reason = "bad_password" if guess else "bad_key"
         return self._make.login(ts, host, user, ip, method, reason)
 
     def _invalid(self, ts: float, host: str, pid: str, message: str) -> Events:

@@ -6,13 +6,17 @@ RULES: tuple[Row, ...] = (
     # line (… stands for what varies), kind, note
     ("sshd: Accepted … for …", "auth.login", "success"),
     ("sshd: Failed password for …", "auth.login", "`bad_password`; also keyboard-interactive and challenge-response"),
-    ("sshd: Failed publickey for …", "auth.login", "`bad_key`; also the other methods without a password"),
+    (
+        "sshd: Failed publickey for …",
+        "auth.login",
+        "`bad_key`, once, when the connection then ends without a log-in or a wrong password; also the other methods without a password",
+    ),
     ("sshd: Failed … for invalid user …", "auth.login", "`unknown_user`, once with the lines below about the same attempt"),
     ("sshd: Invalid user … from …", "auth.login", "`unknown_user`; `Illegal user` on old systems"),
     ("sshd: User … not allowed because …", "auth.login", "`not_allowed`; also `ROOT LOGIN REFUSED`"),
     ("sshd: maximum authentication attempts exceeded for …", "auth.login", "`max_attempts`, where the single failures are not logged"),
     ("sshd: error: PAM: … for … from …", "auth.login", "`bad_password`, `unknown_user` or `not_allowed`, as PAM says"),
-    ("sshd: PAM … more authentication failures", "auth.login", "as many failures, where sshd itself said nothing of them"),
+    ("sshd: PAM … more authentication failures", "auth.login", "as many failures as the log lacks of this connection"),
     ("sshd: message repeated … times: [ Failed … ]", "auth.login", "as many failures, at most 1,000"),
     (
         "sshd: Connection closed by authenticating user …",

@@ -46,7 +46,8 @@ def _request(log: Log, at: float, who: Row, path: str, route: str, **fields: Any
 
 def _fixed_rate(log: Log, tenant: str, day: float, every_s: int) -> None:
     who = service(f"svc-events-{tenant}", tenant, _CLOUD.fields())
-    for second in range(7, 86_400, every_s):
+    hours = (11, 22) if tenant == "garnet" else (0, 24)  # one customer is quiet at night
+    for second in range(hours[0] * 3600 + 7, hours[1] * 3600, every_s):
         _request(log, day + second, who, "/v1/events", "/v1/events", method="POST")
 
 

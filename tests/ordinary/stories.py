@@ -1,34 +1,12 @@
-"""What does not happen to everybody, but somewhere on every Monday. Each story is a function of the stage; hours are local ones."""
+"""What does not happen to everybody, but to somebody on every Monday: with passwords, factors, devices and on journeys. Hours are local ones."""
 
 from collections.abc import Callable
-from typing import Any
 
+from tests.ordinary import tasks
 from tests.ordinary.chance import Chance
-from tests.ordinary.people import QUERIES, api, ask, request
-from tests.ordinary.world import CITIES, DAY_S, HOUR_S, MONDAY, Client, Log, Net, Person, World, updated
-
-
-class Stage:
-    """Where the stories play."""
-
-    def __init__(self, log: Log, chance: Chance, world: World) -> None:
-        self.log, self.chance, self.world = log, chance, world
-
-    def who(self, tenant: str, role: str) -> Person:
-        """The first person of a tenant with this role."""
-        return next(person for person in self.world.people[tenant] if person.role == role)
-
-    def staff(self, tenant: str, number: int, *, office: bool = False) -> list[Person]:
-        """Some people without any part in another story."""
-        return self.chance.some([p for p in self.world.people[tenant] if p.role == "staff" and (p.office or not office)], number)
-
-    def at(self, person: Person, hour: float) -> float:
-        """A local time of the day itself."""
-        return MONDAY + (hour - person.city.ahead_h) * HOUR_S
-
-    def place(self, person: Person) -> Net:
-        """At work where there is an office, else at home."""
-        return person.office or person.home
+from tests.ordinary.people import request
+from tests.ordinary.stage import Stage
+from tests.ordinary.world import CITIES, DAY_S, HOUR_S, MONDAY, Client, Log, Net, World, updated
 
 
 def monday_morning(stage: Stage) -> None:
@@ -36,7 +14,7 @@ def monday_morning(stage: Stage) -> None:
     backup_line = Net("198.18.4.66", CITIES["London"], 64580)
     for tenant, number, line in (("acme", 7, None), ("ember", 8, backup_line)):
         begin = 9.02
-        for person in stage.staff(tenant, 60, office=True)[:60] if line else ():
+        for person in stage.staff(tenant, 60, office=True) if line else ():
             client = Client(stage.log, person, line or stage.place(person))
             client.log_in(stage.at(person, begin + stage.chance.between(-0.1, 0.2)))
         for person in stage.staff(tenant, number, office=True):
@@ -190,150 +168,6 @@ def privacy(stage: Stage) -> None:
                     request(stage.chance, client, at)
 
 
-def duty(stage: Stage) -> None:
-    """Engineers on call at three in the morning: from home, then from the office, in a hurry."""
-    for tenant in ("acme", "cobalt", "dune"):
-        person = stage.who(tenant, "oncall")
-        client = Client(stage.log, person, person.home)
-        at = stage.at(person, 3.05)
-        client.fail(at)
-        client.log_in(at + 25, push=True)
-        for _ in range(60):
-            at += stage.chance.between(4, 40)
-            request(stage.chance, client, at + 60)
-            if stage.chance.yes(0.2):
-                client.do(
-                    at + 61, "data.query", outcome="success", query="SELECT * FROM pg_stat_activity WHERE state = 'active'", records=40
-                )
-        client.do(at + 90, "admin.action", outcome="success", action="service.restart", target="service:api")
-
-
-def data_work(stage: Stage) -> None:
-    """Finance takes out the monthly report, customer success sixty files, analysts ask away, somebody fetches one huge file."""
-    for tenant in stage.world.people:
-        person = stage.who(tenant, "finance")
-        client = Client(stage.log, person, stage.place(person))
-        at = stage.at(person, 15.2)
-        client.log_in(at)
-        client.do(at + 300, "data.export", outcome="success", action="report", target="report:monthly", records=8000, bytes=3_100_000)
-        first = stage.chance.whole(1, 30_000)
-        for number in range(45):  # approves one invoice after the other
-            api(stage.chance, client, at + 900 + 13 * number, "/v1/invoices/{id}", f"/v1/invoices/{first + number}", method="PUT")
-        person = stage.who(tenant, "success")
-        client = Client(stage.log, person, stage.place(person))
-        at = stage.at(person, 11.1)
-        client.log_in(at)
-        for _ in range(60):
-            at += stage.chance.between(3, 20)
-            target = f"file:{stage.chance.whole(1, 40_000)}"
-            client.do(at, "data.export", outcome="success", action="download", target=target, bytes=stage.chance.whole(40_000, 9_000_000))
-        client.do(at + 60, "data.export", outcome="success", action="download", target="file:77", bytes=420_000_000)
-
-
-def analysts(stage: Stage) -> None:
-    """Dashboards in the morning, questions of one's own over the day: known kinds, a few new ones, one with many rows."""
-    for people in stage.world.people.values():
-        for person in (person for person in people if person.role == "analyst"):
-            client = Client(stage.log, person, person.home)
-            client.log_in(stage.at(person, 8.7))
-            for number in range(40):
-                ask(stage.chance, client, stage.at(person, 8.8 + number * 0.2 + stage.chance.between(0, 0.1)), new=number % 13 == 5)
-            text = QUERIES[3].format("team").replace("500", "20000")
-            client.do(stage.at(person, 14.4), "data.query", outcome="success", query=text, records=18_000)
-
-
-def support(stage: Stage) -> None:
-    """Eighty different tickets within an hour, by those whose work that is."""
-    for people in stage.world.people.values():
-        for person in (person for person in people if person.role == "support"):
-            client = Client(stage.log, person, stage.place(person))
-            at = stage.at(person, 10.1)
-            client.log_in(at)
-            for _ in range(80):
-                at += stage.chance.between(15, 75)
-                api(stage.chance, client, at, "/v1/tickets/{id}", f"/v1/tickets/{stage.chance.whole(1, 90_000)}", records=1)
-
-
-def reading(stage: Stage) -> None:
-    """Through fifty pages of a list, and a page of forty rows that fetches each of them."""
-    for people in stage.world.people.values():
-        person = next(person for person in people if person.role == "reader")
-        client = Client(stage.log, person, stage.place(person))
-        at = stage.at(person, 13.6)
-        client.log_in(at)
-        usual: dict[str, Any] = {"method": "GET", "route": "/v1/orders", "path": "/v1/orders", "status": 200, "outcome": "success"}
-        for page in range(1, 51):
-            client.do(at + 30 + 2 * page, "api.request", query=f"page={page}", records=50, **usual)
-        newest = stage.chance.whole(20_000, 39_000)
-        for row in range(40):
-            api(stage.chance, client, at + 600 + row * 0.05, "/v1/orders/{id}", f"/v1/orders/{newest - row}", records=1)
-
-
-def interns(stage: Stage) -> None:
-    """A dashboard with six tiles an intern may not see, loaded again and again because it does not work."""
-    for tenant in ("acme", "ember"):
-        person = stage.who(tenant, "intern")
-        client = Client(stage.log, person, stage.place(person))
-        client.log_in(stage.at(person, 9.5))
-        for load in range(4):
-            at = stage.at(person, 9.6) + 170 * load
-            for tile in ("revenue", "churn", "costs", "margin", "salaries", "forecast"):
-                path = f"/v1/boards/{tile}"
-                client.do(
-                    at, "api.request", method="GET", route="/v1/boards/{name}", path=path, status=403, outcome="failure", reason="forbidden"
-                )
-            for _ in range(5):
-                request(stage.chance, client, at + stage.chance.between(2, 150))
-
-
-def administration(stage: Stage) -> None:
-    """Four new colleagues: account, role, password, second factor, first login, first download; the usual grants besides."""
-    grants(stage)
-    admin = stage.who("ember", "admin")
-    desk = Client(stage.log, admin, stage.place(admin))
-    desk.log_in(stage.at(admin, 8.6), push=True)
-    for number, tenant in enumerate(("ember", "ember", "ember", "ember")):
-        person = [p for p in stage.world.people[tenant] if p.role in {"new", "staff"}][0 if number == 0 else -number]
-        name = person.name if number == 0 else f"{person.name}-new"
-        target = f"user:{name}"
-        at = stage.at(admin, 9.1 + 0.4 * number)
-        desk.do(at, "account.change", outcome="success", action="user.create", target=target)
-        desk.do(at + 60, "admin.action", outcome="success", action="role.grant", target=target)
-        desk.do(at + 90, "auth.password_reset", outcome="success", action="admin.reset", target=target)
-        fresh = Person(
-            name, tenant, person.city, person.home, person.office, person.mobile, f"laptop-{name}", f"phone-{name}", person.agent,
-            person.phone_agent, person.objects, commutes=False,
-        )  # fmt: skip
-        client = Client(stage.log, fresh, stage.world.offices[tenant])
-        for wrong in range(number % 3):
-            client.fail(at + 1500 + 20 * wrong)
-        client.log_in(at + 1600)
-        client.do(at + 1630, "auth.password_change", outcome="success")
-        client.do(at + 1700, "auth.mfa_change", outcome="success", action="mfa.add", target=target)
-        client.do(at + 2400, "data.export", outcome="success", action="download", target="file:handbook", bytes=2_000_000)
-        for _ in range(20):
-            at += 300
-            request(stage.chance, client, at + 1800)
-
-
-def grants(stage: Stage) -> None:
-    """Administrators give people rights as on any day, some of whom use them within the hour, and two keys to developers."""
-    for people in stage.world.people.values():
-        for admin in (person for person in people if person.role == "admin"):
-            desk = Client(stage.log, admin, stage.place(admin))
-            desk.log_in(stage.at(admin, 9.5), push=True)
-            for number, person in enumerate(stage.staff(admin.tenant, 4)):
-                at = stage.at(admin, 9.6 + 1.7 * number)
-                desk.do(at, "admin.action", outcome="success", action="role.grant", target=f"user:{person.name}")
-                if number < 2:
-                    client = Client(stage.log, person, person.home)
-                    client.log_in(at + 500)
-                    target = f"file:{stage.chance.pick(person.objects)}"
-                    client.do(at + 600, "data.export", outcome="success", action="download", target=target, bytes=800_000)
-                else:
-                    desk.do(at + 60, "credential.change", outcome="success", action="api_key.create", target=f"api_key:{person.name}")
-
-
 def old_passwords(stage: Stage) -> None:
     """The password was changed in the morning, but the phone's mail program knows only the old one, wherever it goes that day."""
     for tenant in ("acme", "cobalt", "garnet"):
@@ -355,26 +189,6 @@ def old_passwords(stage: Stage) -> None:
             for number in range(int((end - begin) * 4)):
                 mail.fail(stage.at(person, begin + number / 4))
         mail.log_in(stage.at(person, 14.1))
-
-
-def syncing(stage: Stage) -> None:
-    """A program on the laptop looks at the same five hundred files every few hours."""
-    for tenant in ("acme", "dune", "harbor"):
-        sync(stage.log, stage.who(tenant, "syncing"), stage.chance, (8.6, 12.5, 16.1), MONDAY)
-
-
-def sync(log: Log, person: Person, chance: Chance, hours: tuple[float, ...], day: float) -> None:
-    """One round each at these hours; the files are spread over the account and do not change from day to day."""
-    client = Client(log, person, person.home)
-    client.base["user_agent"] = "SyncClient/12.1"
-    files = [37 * number % 39_989 + 11 for number in range(1, 501)]
-    for hour in hours:
-        at = day + (hour - person.city.ahead_h) * HOUR_S
-        client.do(at, "auth.session", outcome="success", action="token.refresh")
-        for number in files:
-            at += chance.between(0.1, 0.9)
-            usual: dict[str, Any] = {"method": "GET", "route": "/v1/files/{id}", "path": f"/v1/files/{number}", "outcome": "success"}
-            client.do(at, "api.request", status=304 if chance.yes(0.9) else 200, bytes=90_000, **usual)
 
 
 def parents(stage: Stage) -> None:
@@ -408,6 +222,6 @@ def before_leave(log: Log, chance: Chance, world: World) -> None:
 
 
 STORIES: tuple[Callable[[Stage], None], ...] = (
-    *(monday_morning, forgotten_passwords, lock_outs, help_desk, new_laptop, pushes, journeys, privacy, duty, data_work, analysts, support),
-    *(reading, interns, administration, old_passwords, syncing, parents),
+    *(monday_morning, forgotten_passwords, lock_outs, help_desk, new_laptop, pushes, journeys, privacy, old_passwords, parents),
+    *(tasks.duty, tasks.data_work, tasks.analysts, tasks.support, tasks.reading, tasks.interns, tasks.administration, tasks.syncing),
 )

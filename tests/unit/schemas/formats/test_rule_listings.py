@@ -15,7 +15,10 @@ PAM = f"authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost={IP} 
 SSHD: dict[str, tuple[str, ...]] = {
     "sshd: Accepted … for …": (f"sshd[1]: Accepted password for bob {FROM} ssh2",),
     "sshd: Failed password for …": (f"sshd[1]: Failed password for bob {FROM} ssh2",),
-    "sshd: Failed publickey for …": (f"sshd[1]: Failed publickey for bob {FROM} ssh2: RSA SHA256:abc",),
+    "sshd: Failed publickey for …": (
+        f"sshd[1]: Failed publickey for bob {FROM} ssh2: RSA SHA256:abc",
+        f"sshd[1]: Connection closed by authenticating user bob {FROM.removeprefix('from ')} [preauth]",
+    ),
     "sshd: Failed … for invalid user …": (f"sshd[1]: Failed password for invalid user x {FROM} ssh2",),
     "sshd: Invalid user … from …": (f"sshd[1]: Invalid user x {FROM}",),
     "sshd: User … not allowed because …": (f"sshd[1]: User bob from {IP} not allowed because not listed in AllowUsers",),

@@ -47,7 +47,6 @@ PAM = f"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=s
         (f"Failed password for root from {IP} port 22 ssh2", ("failure", "root", IP, "bad_password", "password")),
         (f"Failed password for invalid user x from {IP} port 22 ssh2", ("failure", "x", IP, "unknown_user", "password")),
         (f"Failed password for illegal user x from {IP} port 22 ssh2", ("failure", "x", IP, "unknown_user", "password")),
-        (f"Failed publickey for root from {IP} port 22 ssh2: RSA SHA256:abc", ("failure", "root", IP, "bad_key", "publickey")),
         ("Failed password for root from UNKNOWN port 65535 ssh2", ("failure", "root", None, "bad_password", "password")),
         ("Failed password for root from host.example.com port 1 ssh2", ("failure", "root", None, "bad_password", "password")),
         (f"Invalid user bob from {IP} port 22", ("failure", "bob", IP, "unknown_user", None)),
@@ -92,7 +91,7 @@ def test_one_line_alone_tells_of_one_attempt(message: str, expected: Said) -> No
         ("Invalid user a from 198.51.100.4 port 5 from 192.0.2.1", "a from 198.51.100.4 port 5"),
         ("Failed password for invalid user a from 198.51.100.4 port 5 ssh2 from 192.0.2.1 port 1 ssh2", "a from 198.51.100.4 port 5 ssh2"),
         ("Connection closed by invalid user a 198.51.100.4 port 5 192.0.2.1 port 1 [preauth]", "a 198.51.100.4 port 5"),
-        ("Failed publickey for bob from 192.0.2.1 port 1 ssh2: RSA-CERT SHA256:x ID a from 198.51.100.4 port 5 ssh2 (serial 0)", "bob"),
+        ("Accepted publickey for bob from 192.0.2.1 port 1 ssh2: RSA-CERT SHA256:x ID a from 198.51.100.4 port 5 ssh2 (serial 0)", "bob"),
         ("Invalid user \x1b[31m\x00red from 192.0.2.1 port 1", "\x1b[31m\x00red"),
     ],
 )
@@ -110,6 +109,8 @@ FAILED = f"Failed password for root from {IP} port 5 ssh2"
 FAILED_X = f"Failed password for invalid user x from {IP} port 5 ssh2"
 PAM_ERROR = f"error: PAM: Authentication failure for root from {IP}"
 FAILED_KEYBOARD = f"Failed keyboard-interactive/pam for root from {IP} port 5 ssh2"
+KEY = f"Failed publickey for root from {IP} port 5 ssh2: RSA SHA256:abc"
+KEY_X = f"Failed publickey for invalid user x from {IP} port 5 ssh2: RSA SHA256:abc"
 MORE = f"PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost={IP}  user=root"
 MAX = f"error: maximum authentication attempts exceeded for root from {IP} port 5 ssh2 [preauth]"
 
@@ -153,7 +154,12 @@ MAX = f"error: maximum authentication attempts exceeded for root from {IP} port 
         ),
         (1, [f"ROOT LOGIN REFUSED FROM {IP} port 5", FAILED]),
         (1, [FAILED, f"Received disconnect from {IP} port 5:11: Bye Bye [preauth]", f"Disconnected from {IP} port 5 [preauth]"]),
-        (2, [f"Failed publickey for root from {IP} port 5 ssh2: RSA SHA256:a", f"Accepted password for root from {IP} port 5 ssh2"]),
+        (1, [KEY, KEY, f"Accepted publickey for root from {IP} port 5 ssh2: RSA SHA256:c"]),
+        (1, [KEY, KEY, f"Accepted password for root from {IP} port 5 ssh2", f"Connection closed by {IP} port 5"]),
+        (1, [KEY, KEY, FAILED, f"Connection closed by authenticating user root {IP} port 5 [preauth]"]),
+        (1, [KEY, KEY, KEY, MAX, f"Disconnecting authenticating user root {IP} port 5: Too many authentication failures [preauth]"]),
+        (1, [INVALID, KEY_X, KEY_X]),
+        (1, [KEY_X, KEY_X, KEY_X, f"Connection closed by invalid user x {IP} port 5 [preauth]"]),
         # a directory login: the first module fails, the second succeeds
         (1, [f"{PAM} user=bob", f"Accepted password for bob from {IP} port 5 ssh2"]),
         (3, [MORE]),  # sshd said nothing of this connection
@@ -167,7 +173,29 @@ def test_each_attempt_is_counted_once(attempts: int, messages: list[str]) -> Non
     assert len({event.id for event in found}) == attempts
 
 
+@pytest.mark.parametrize(
+    ("end", "actor"),
+    [
+        (f"Connection closed by authenticating user root {IP} port 5 [preauth]", "root"),
+        (f"Disconnected from authenticating user root {IP} port 5 [preauth]", "root"),
+        # older: no name in the last line
+        (f"Connection closed by {IP} [preauth]", None),
+        (f"Connection closed by {IP} port 5 [preauth]", None),
+        (f"Received disconnect from {IP}: 11: Bye Bye [preauth]", None),
+    ],
+)
+def test_refused_keys_are_one_failure_when_the_connection_got_no_further(end: str, actor: str | None) -> None:
+    assert logins(KEY, KEY) == []
+    assert [said[:4] for said in logins(KEY, KEY, end)] == [("failure", actor, IP, "bad_key")]
+
+
+def test_refused_key_counts_at_once_where_nothing_joins_it_to_its_connection() -> None:
+    alone = "Failed publickey for root from 192.0.2.1"
+    assert logins(alone, alone, pid="") == [("failure", "root", IP, "bad_key", "publickey")] * 2
+
+
 def test_without_process_id_the_port_joins_the_lines() -> None:
+    assert logins(KEY, KEY, f"Accepted password for root from {IP} port 5 ssh2", pid="") == [("success", "root", IP, None, "password")]
     assert len(logins(INVALID, FAILED_X, pid="")) == 1
     assert len(logins(f"Invalid user x from {IP}", FAILED_X, pid="")) == 2
 
