@@ -13,4 +13,9 @@ def is_small_export(event: Event) -> bool:
     >>> is_small_export(Event("data.export", bytes=2_000_000)), is_small_export(Event("data.export", records=1000)), is_small_export(Event("data.export"))
     (True, False, False)
     """
-    return event.kind == "data.export" and (event.records > 0 or event.bytes > 0) and event.records < SMALL_RECORDS and event.bytes < SMALL_BYTES
+    return (
+        event.kind == "data.export"
+        and (event.records > 0 or event.bytes > 0)
+        and event.records < SMALL_RECORDS
+        and event.bytes < SMALL_BYTES
+    )

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import msgspec
 from pydantic import Field
 
-from detectors.base import NEVER, Variant
+from detectors.base import NEVER, Variant, by_actor
 from detectors.episode import MAX_EVIDENCE, EpisodeDetector, EpisodeState, Quiet
 from detectors.phrases import size, span, times
 from detectors.settings import DetectorSettings, Seconds
@@ -29,14 +29,6 @@ FAR_BEYOND = 5
 SERVICES = frozenset({"service", "api_key"})
 GIB = 1024**3
 KINDS = frozenset({"data.export", "data.query", "api.request", "admin.action"})
-
-
-def exported_by_actor(event: Event) -> str | None:
-    """As ``by_actor``, for events that take data out only."""
-    # Not a call of by_actor, because this runs for every request there is.
-    if event.actor is None or not (event.bytes > 0 or event.records > 0 or event.kind == "data.export"):
-        return None
-    return f"{event.tenant or ''}\x1f{event.actor}"
 
 
 class ExportSettings(DetectorSettings):
@@ -131,7 +123,7 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         "A product whose ordinary answers are large (media, downloads): raise `bytes`, or switch that limit off with 0.",
     )
     variants: ClassVar[dict[str, Variant]] = {
-        "by_actor": Variant("actor", exported_by_actor, ignores=frozenset(product(KINDS, ("failure", "challenge"))))
+        "by_actor": Variant("actor", by_actor, ignores=frozenset(product(KINDS, ("failure", "challenge"))))
     }
     Settings = ExportSettings
     State = Exports
@@ -147,6 +139,9 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
 
     def on_event(self, key: str, state: Exports, event: Event) -> Finding | None:
         """Add what left; below a tenth of every limit nothing but sums is kept."""
+        volume, is_export = event.bytes, event.kind == "data.export"
+        if volume <= 0 and event.records <= 0 and not is_export:
+            return None
         if state.taken is not None:
             return self._grow(key, state, state.taken, event)
         ts, is_late = event.ts, False
@@ -162,10 +157,9 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         state.events += 1
         if event.records > 0:
             state.records += min(event.records, MOST_OF_ONE)
-        volume = event.bytes
         if volume > 0:
             state.bytes += min(volume, MOST_OF_ONE)
-        if event.kind == "data.export":
+        if is_export:
             _name(state, event, int(ts / near.pane_s) if is_late else state.number, limited=near.objects < NEVER)
         if is_late:
             _put_back(state, event, int(ts / near.pane_s))
@@ -209,7 +203,10 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         return self.go_on(key, state, event.ts, event.id)
 
     def _open(self, key: str, state: Exports, event: Event) -> Finding:
-        objects, ips, recent = Distinct(), Distinct(), state.recent or []
+        number, first_ts = state.panes[0][:2] if state.panes else (state.number, state.first_ts)
+        pane_s = self.limits_of(key).window_s / PANES
+        recent = sorted(entry for entry in state.recent or () if int(entry[0] / pane_s) >= number)
+        objects, ips = Distinct(), Distinct()
         for target in state.targets or ():
             objects.add(target)
         for _, _, ip in recent:
@@ -217,9 +214,7 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         service = event.actor_type in SERVICES
         state.taken = Taken(objects, ips, state.nameless, state.records, state.bytes, service)
         state.taken.passed = ", ".join(name for name, (value, limit) in self._measures(key, state.taken).items() if 0 < limit <= value)
-        number, first_ts = state.panes[0][:2] if state.panes else (state.number, state.first_ts)
-        pane_s = self.limits_of(key).window_s / PANES
-        shown = sorted(entry for entry in recent if int(entry[0] / pane_s) >= number)[-MAX_EVIDENCE:]
+        shown = recent[-MAX_EVIDENCE:]
         first_seen = min(first_ts, shown[0][0])
         last_seen = max(event.ts, shown[-1][0])
         count = state.events

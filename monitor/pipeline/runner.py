@@ -14,8 +14,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from detectors.base import NEVER, Detector, KeyOf, KeyState
-from monitor.pipeline.state import KeyedState
+from detectors.base import NEVER, Detector, KeyOf
+from monitor.pipeline.state import KeyedState, KeyGroup
 from schemas.event import KINDS, Event, Outcome
 from schemas.finding import Finding
 
@@ -27,8 +27,9 @@ Exempt = Callable[[Event], frozenset[str]]
 """Names of the detectors that must not see an event (``*``: none may)."""
 OnFailure = Callable[[str, BaseException], None]
 
-_Row = tuple[Callable[[str], KeyState | None], Callable[[str, Any, Event], Finding | None], KeyedState]
-"""Look-up of a young state, the detector's ``on_event``, and the states they belong to: what the hot loop needs, found once."""
+_Row = tuple[int, Callable[[str, Any, Event], Finding | None], KeyedState]
+"""Place of a state among the young ones of its key, the detector's ``on_event``, and all its states: what the hot loop needs, found once."""
+_Rows = tuple[KeyOf, KeyGroup, list[_Row]]
 
 MOST_TIMERS = 4096
 """Timers from which on those that mean nothing any more are looked for."""
@@ -60,23 +61,24 @@ class Runner:
         self._timers: list[tuple[float, int, str]] = []
         self._most_timers = MOST_TIMERS
         self._position = -NEVER
-        self.states = [KeyedState(i, detector) for i, detector in enumerate(detectors)]
-        self._table: dict[str, dict[str | None, list[tuple[KeyOf, list[_Row]]]]] = {}
+        groups: dict[KeyOf, KeyGroup] = {}
+        self.states = [KeyedState(i, detector, groups.setdefault(detector.key, KeyGroup())) for i, detector in enumerate(detectors)]
+        self._table: dict[str, dict[str | None, list[_Rows]]] = {}
         self._build_table()
 
     def _build_table(self) -> None:
         """Who is shown an event of which kind and outcome, by the function that says the key."""
         kinds = KINDS.union(*(states.detector.kinds for states in self.states))
-        table: dict[str, dict[str | None, dict[KeyOf, list[_Row]]]] = {kind: {outcome: {} for outcome in OUTCOMES} for kind in kinds}
+        table: dict[str, dict[str | None, dict[KeyOf, _Rows]]] = {kind: {outcome: {} for outcome in OUTCOMES} for kind in kinds}
         for states in self.states:
             detector = states.detector
             if label(detector) in self.failed:
                 continue
-            row: _Row = (states.young.get, detector.on_event, states)
+            row: _Row = (states.slot, detector.on_event, states)
             for kind, outcome in product(detector.kinds, OUTCOMES):
                 if (kind, outcome) not in detector.ignores:
-                    table[kind][outcome].setdefault(detector.key, []).append(row)
-        self._table = {kind: {outcome: list(rows.items()) for outcome, rows in outcomes.items()} for kind, outcomes in table.items()}
+                    table[kind][outcome].setdefault(detector.key, (detector.key, states.group, []))[2].append(row)
+        self._table = {kind: {outcome: list(rows.values()) for outcome, rows in outcomes.items()} for kind, outcomes in table.items()}
 
     # -- sources ------------------------------------------------------------------------------------------------------------------
 
@@ -176,7 +178,7 @@ class Runner:
                 next_due = timers[0][0] if timers else NEVER
                 table = self._table
             skip = exempt(event) if exempt is not None else None
-            for key_of, rows in table[event.kind][event.outcome]:
+            for key_of, group, rows in table[event.kind][event.outcome]:
                 try:
                     key = key_of(event)
                 except Exception as error:  # noqa: BLE001 - a bug in one detector must not stop the others
@@ -186,15 +188,17 @@ class Runner:
                     continue
                 if key is None:
                     continue
-                for young, on_event, states in rows:
+                slots = group.hot.get(key, group.unknown)
+                for slot, on_event, states in rows:
                     if skip and ("*" in skip or states.detector.name in skip):
                         continue
                     try:
-                        state = young(key)
+                        state = slots[slot]
                         if state is None:
                             if event.outcome in states.passive and key not in states.old:
                                 continue
                             state = states.claim(key)
+                            slots = group.hot[key]
                             if states.rotate_at == NEVER:
                                 heapq.heappush(timers, (states.next_rotation(max(ts, self._position)), ~states.index, _ROTATION))
                                 next_due = timers[0][0]
@@ -298,8 +302,9 @@ class Runner:
         load, version = states.detector.load, saved["version"]
         young = {key: load(version, data) for key, data in saved["young"].items()}
         old = {key: load(version, data) for key, data in saved["old"].items()}
-        states.young.clear()
-        states.young.update(young)
+        states.forget_young()
+        for key, state in young.items():
+            states.place(key, state)
         states.old = old
         states.evictions = saved["evictions"]
         states.rotate_at = NEVER if saved["rotate_at"] is None else saved["rotate_at"]

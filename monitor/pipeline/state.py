@@ -11,13 +11,37 @@ from typing import Any
 from detectors.base import NEVER, Detector, KeyState
 
 
+Slots = list[KeyState | None]
+"""The young states of one key, one place for each detector that shares its key function."""
+
+
+class KeyGroup:
+    """The detectors that share a key function, and the young states of all of them by key: one look-up finds them all."""
+
+    __slots__ = ("hot", "size", "unknown")
+
+    def __init__(self) -> None:
+        self.hot: dict[str, Slots] = {}
+        self.size = 0
+        self.unknown: Slots = []
+        """What stands for a key without young states; never written to."""
+
+    def join(self) -> int:
+        """The place of one more detector."""
+        self.size += 1
+        self.unknown.append(None)
+        return self.size - 1
+
+
 class KeyedState:
     """The states of one detector instance. At most ``detector.max_keys`` are held."""
 
-    __slots__ = ("_carried", "_half", "detector", "evictions", "index", "old", "passive", "rotate_at", "young")
+    __slots__ = ("_carried", "_half", "detector", "evictions", "group", "index", "old", "passive", "rotate_at", "slot", "young")
 
-    def __init__(self, index: int, detector: Detector[Any]) -> None:
+    def __init__(self, index: int, detector: Detector[Any], group: KeyGroup | None = None) -> None:
         self.index = index
+        self.group = KeyGroup() if group is None else group
+        self.slot = self.group.join()
         self.detector = detector
         self.passive = detector.passive
         self.young: dict[str, KeyState] = {}
@@ -39,8 +63,16 @@ class KeyedState:
             state = self.detector.new_state()
         if len(self.young) >= self._half:
             self._rotate(evicting=True)
-        self.young[key] = state
+        self.place(key, state)
         return state
+
+    def place(self, key: str, state: KeyState) -> None:
+        """Make it the young state of a key."""
+        self.young[key] = state
+        slots = self.group.hot.get(key)
+        if slots is None:
+            slots = self.group.hot[key] = [None] * self.group.size
+        slots[self.slot] = state
 
     def find(self, key: str) -> KeyState | None:
         """The state of a key, without counting as a use of it."""
@@ -63,5 +95,15 @@ class KeyedState:
         carried = dict(waiting[: self._carried])
         self.evictions += len(self.old if evicting else waiting) - len(carried)
         carried.update(self.young)
+        self.forget_young()
         self.old = carried
-        self.young.clear()  # the same dictionary for ever: the runner holds on to its look-up
+
+    def forget_young(self) -> None:
+        """No key is young any more."""
+        hot, slot = self.group.hot, self.slot
+        for key in self.young:
+            slots = hot[key]
+            slots[slot] = None
+            if not any(slots):
+                del hot[key]
+        self.young = {}
