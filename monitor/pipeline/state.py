@@ -10,7 +10,6 @@ from typing import Any
 
 from detectors.base import NEVER, Detector, KeyState
 
-
 Slots = list[KeyState | None]
 """The young states of one key, one place for each detector that shares its key function."""
 

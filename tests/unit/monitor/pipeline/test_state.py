@@ -1,19 +1,19 @@
 """The memory of one detector: two generations, a cap, and what a flood may not end."""
 
-from itertools import chain
-
-from monitor.pipeline.state import KeyedState
+from detectors.base import KeyState
+from monitor.pipeline.state import KeyedState, KeyGroup
 from tests.probes import NEVER, Probe
 
 
-def states(max_keys: int = 1000, ttl_s: float = 100.0) -> KeyedState:
-    return KeyedState(0, Probe(max_keys=max_keys, ttl_s=ttl_s))
+def states(max_keys: int = 1000, ttl_s: float = 100.0, group: KeyGroup | None = None) -> KeyedState:
+    return KeyedState(0, Probe(max_keys=max_keys, ttl_s=ttl_s), group)
 
 
-def use(memory: KeyedState, key: str, wake_at: float = NEVER) -> None:
+def use(memory: KeyedState, key: str, wake_at: float = NEVER) -> KeyState:
     """As the runner does: only a key that is not young is claimed."""
     state = memory.young.get(key) or memory.claim(key)
     state.wake_at = wake_at
+    return state
 
 
 def keys(memory: KeyedState) -> set[str]:
@@ -118,11 +118,13 @@ def test_timers_that_find_no_room_when_time_passes_are_counted() -> None:
     assert memory.evictions == 100
 
 
-def test_the_young_generation_stays_one_and_the_same_dictionary() -> None:
-    memory = states()
-    young = memory.young
-    use(memory, "a")
-    memory.expire()
-    use(memory, "b")
-    assert memory.young is young
-    assert list(chain(young, memory.old)) == ["b", "a"]
+def test_detectors_that_share_a_key_function_find_their_states_in_one_look_up() -> None:
+    group = KeyGroup()
+    first, second = states(group=group), states(group=group)
+    one, two = use(first, "a"), use(second, "a")
+    assert group.hot == {"a": [one, two]}
+    first.expire()
+    assert group.hot == {"a": [None, two]}
+    second.expire()
+    assert group.hot == {}
+    assert first.find("a") is one, "old, but not forgotten"
