@@ -278,7 +278,9 @@ class MfaFatigue(EpisodeDetector[Fatigue, FatigueLimits]):
         assert others is not None
         facts: dict[str, Fact] = {"rule": state.rule, "threshold": _threshold(limits, state.rule), "window_s": limits.window_s}
         if self.variant == "by_ip":
-            facts |= {"accounts": others.number(), "accepted": state.accepted, "accepted_actors": first_names(state.accepted_actors)}
+            facts |= {"accounts": others.number(), "accepted": state.accepted}
+            if state.accepted_actors:
+                facts["accepted_actors"] = first_names(state.accepted_actors)
             return facts
         facts |= {
             "refused": state.numbers.get("refused", 0),
