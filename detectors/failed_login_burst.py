@@ -110,8 +110,8 @@ class FailedLoginBurst(EpisodeDetector[Burst, BurstLimits]):
         if not (full or fast) or self._is_shared(state, limits, event.ts):
             return None
         state.others = Distinct()
-        for _, _, seen in fails:
-            state.others.add(seen)
+        for _, _, each in fails:
+            state.others.add(each)
         state.fast = fast
         evidence = [event_id for _, event_id, _ in fails]
         finding = self.begin(key, state, fails[-1][0], fails[0][0], len(fails), evidence)

@@ -104,7 +104,11 @@ class Session(EpisodeState):
 def by_session(event: Event) -> str | None:
     """One key per tenant and session; none for what has no address, or an internal one: hops and proxies of one's own are there."""
     ip = event.ip
-    return None if event.session_id is None or ip is None or _is_private(ip) else f"{event.tenant or ''}\x1f{event.session_id}"
+    return (
+        None
+        if event.session_id is None or ip is None or (ip.startswith(_PERHAPS_PRIVATE) and _is_private(ip))
+        else f"{event.tenant or ''}\x1f{event.session_id}"
+    )
 
 
 class SessionHijack(EpisodeDetector[Session, HijackSettings]):
@@ -286,6 +290,10 @@ def _is_scripted(agent: str, words: tuple[str, ...]) -> bool:
 _PRIVATE = tuple(
     map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7", "fe80::/10", "::1/128"))
 )
+
+
+_PERHAPS_PRIVATE = ("10.", "172.", "192.168.", "127.", "169.254.", "f", "::1")
+"""How such addresses begin: spares most others the look-up."""
 
 
 @lru_cache(maxsize=16_384)  # a pure function's results

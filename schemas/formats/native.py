@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
+from sys import intern
 from typing import Annotated, Any
 
 import msgspec
@@ -156,6 +157,11 @@ class NativeParser:
             event.country = _COUNTRIES.get(event.country)
             if event.country is None:
                 raise RejectError("bad_field", "country: expected two letters")
+        # What comes again and again is one object for all who remember it: less memory, and equal strings compare at once.
+        if event.actor is not None:
+            event.actor = intern(event.actor)
+        if event.user_agent is not None:
+            event.user_agent = intern(event.user_agent)
         if event.tenant is None:
             event.tenant = self._tenant
         elif not event.tenant.isprintable():

@@ -38,7 +38,7 @@ def _kinds(chance: random.Random) -> list[str]:
     decisions = ['"kind":"authz.decision","outcome":"success","action":"read","target":"file:77"'] * 6
     queries = ['"kind":"data.query","outcome":"success","records":20,"bytes":4000,"query":"select name from customers where id = 7"'] * 6
     exports = [f'"kind":"data.export","outcome":"success","records":5,"bytes":9000,"target":"report:{n}"' for n in range(3)]
-    admin = ['"kind":"admin.action","outcome":"success","action":"role.grant","target":"user:x"'] * 2
+    admin = ['"kind":"admin.action","outcome":"success","action":"project.update","target":"project:9"'] * 2
     return [*api, *logins, *failures, *decisions, *queries, *exports, *admin]
 
 
