@@ -66,10 +66,13 @@ class Taken(msgspec.Struct):
 
 
 class Exports(EpisodeState):
-    """At most 61 panes, as many targets as the limit of objects, and 40 event ids; during an episode its totals only."""
+    """At most 61 panes, as many targets as the limit of objects, and 40 event ids; during an episode its totals only.
+
+    Below a hundredth of every limit the window is counted in two panes only, as long as a whole window each: most accounts never get beyond.
+    """
 
     number: int = -1
-    """The pane that is counted now; it begins at ``start`` and ends before ``end``."""
+    """The pane that is counted now; it begins at ``start`` and ends before ``end``. -1: a pane as long as the window."""
     start: float = 0.0
     end: float = 0.0
     first_ts: float = 0.0
@@ -91,17 +94,20 @@ class Exports(EpisodeState):
 
 
 class Near(msgspec.Struct, frozen=True):
-    """What is worth a closer look under some limits: a tenth of each."""
+    """What is worth a closer look under some limits: a tenth of each; and a hundredth, from which on panes are short."""
 
     objects: float
     records: float
     bytes: float
+    few_records: float
+    few_bytes: float
     pane_s: float
+    window_s: float
 
 
 def _near(limits: ExportSettings) -> Near:
     objects, records, volume = (limit / 10 if limit else NEVER for limit in (limits.objects, limits.records, limits.bytes))
-    return Near(objects, records, volume, limits.window_s / PANES)
+    return Near(objects, records, volume, records / 10, volume / 10, limits.window_s / PANES, limits.window_s)
 
 
 class BulkExport(EpisodeDetector[Exports, ExportSettings]):
@@ -146,6 +152,16 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
             return self._grow(key, state, state.taken, event)
         ts, is_late = event.ts, False
         near = self._near if self.overrides is None else self._near_of[id(self.limits_of(key))]
+        if state.number < 0:
+            # The common case: an account that takes out little.
+            if ts >= state.end:
+                _turn_long(state, ts, near)
+            if not is_export and state.bytes + volume < near.few_bytes and state.records + event.records < near.few_records:
+                state.events += 1
+                state.bytes += max(volume, 0)
+                state.records += max(event.records, 0)
+                return None
+            _shorten(state, near.pane_s)
         if not state.start <= ts < state.end:
             number = int(ts / near.pane_s)
             if number > state.number:
@@ -275,6 +291,25 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         f = finding.facts
         limits = [_amount(name, f[f"{name}_limit"]) for name in str(f["passed"]).split(", ")]
         return f"silent below {' and '.join(limits)} in {span(float(f['window_s']))}"
+
+
+def _turn_long(state: Exports, ts: float, near: Near) -> None:
+    """Another pane begins that is as long as the window; the one before it is kept, whatever was before that is forgotten."""
+    events, records, volume, nameless = state.before
+    last = (state.events - events, state.records - records, state.bytes - volume, state.nameless - nameless)
+    if not last[0] or ts >= state.end + near.window_s:
+        last, state.panes = (0, 0, 0, 0), None
+    else:
+        state.panes = [(int(state.first_ts / near.pane_s), state.first_ts, *last)]
+    state.events, state.records, state.bytes, state.nameless = state.before = last
+    state.start = state.first_ts = ts
+    state.end = ts + near.window_s
+
+
+def _shorten(state: Exports, pane_s: float) -> None:
+    """From here on panes are short; what there was counts as if it had come when its pane began."""
+    state.number = int(state.first_ts / pane_s)
+    state.start = state.end = 0.0
 
 
 def _turn(state: Exports, number: int, ts: float, pane_s: float) -> None:

@@ -189,9 +189,9 @@ class Runner:
                 if key is None:
                     continue
                 slots = group.hot.get(key, group.unknown)
+                if skip:
+                    rows = [row for row in rows if "*" not in skip and row[2].detector.name not in skip]
                 for slot, on_event, states in rows:
-                    if skip and ("*" in skip or states.detector.name in skip):
-                        continue
                     try:
                         state = slots[slot]
                         if state is None:

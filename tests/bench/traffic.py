@@ -4,11 +4,15 @@ The number of actors and addresses is fixed, so that memory can be seen to follo
 """
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 ACTORS = 10_000
 ADDRESSES = 20_000
 EVENTS_PER_S = 500
+ACTIVE = 500
+"""People whose requests come interleaved at a time."""
+REQUESTS_OF_A_VISIT = 10
 START_MS = 1_770_000_000_000
 CITIES = [
     ("DE", "Berlin", 52.52, 13.4, 3320),
@@ -27,27 +31,45 @@ def _person(number: int) -> str:
     )
 
 
-def _kinds(chance: random.Random) -> list[str]:
-    """Bodies of one hundred events in the proportions of real traffic."""
-    api = [
-        f'"kind":"api.request","outcome":"success","method":"GET","route":"/v1/files/{{id}}","path":"/v1/files/{chance.randrange(9999)}","status":200,"latency_ms":{chance.randrange(5, 90)},"bytes":{chance.randrange(200, 9000)}'
-        for _ in range(58)
-    ]
-    logins = ['"kind":"auth.login","outcome":"success","action":"password"'] * 24
-    failures = ['"kind":"auth.login","outcome":"failure","reason":"bad_password"'] * 1
+LOGINS = {"requests": 5, "logins": 25}
+"""Log-ins in a hundred events. People log in a few times a day and send requests all day: 5 is many. 25 is the log of a sign-in service."""
+
+
+def _kinds(chance: random.Random, mix: str) -> list[str]:
+    """Bodies of one hundred events in the proportions of a mix; requests fill what the other kinds leave."""
+    login = ['"kind":"auth.login","outcome":"failure","reason":"bad_password"']
+    login += ['"kind":"auth.login","outcome":"success","action":"password"'] * (LOGINS[mix] - 1)
     decisions = ['"kind":"authz.decision","outcome":"success","action":"read","target":"file:77"'] * 6
     queries = ['"kind":"data.query","outcome":"success","records":20,"bytes":4000,"query":"select name from customers where id = 7"'] * 6
     exports = [f'"kind":"data.export","outcome":"success","records":5,"bytes":9000,"target":"report:{n}"' for n in range(3)]
     admin = ['"kind":"admin.action","outcome":"success","action":"project.update","target":"project:9"'] * 2
-    return [*api, *logins, *failures, *decisions, *queries, *exports, *admin]
+    others = [*login, *decisions, *queries, *exports, *admin]
+    requests = [
+        f'"kind":"api.request","outcome":"success","method":"GET","route":"/v1/files/{{id}}","path":"/v1/files/{chance.randrange(9999)}","status":200,"latency_ms":{chance.randrange(5, 90)},"bytes":{chance.randrange(200, 9000)}'
+        for _ in range(100 - len(others))
+    ]
+    return [*requests, *others]
 
 
-def write(path: Path, events: int, seed: int = 7) -> None:
-    """``events`` lines in time order, about 430 bytes each; every 200,000th begins a burst of 40 failures from one address."""
+def _picks(chance: random.Random, kinds: list[str], people: list[str], active: int) -> Iterator[tuple[str, str]]:
+    """Who does what next: one of those who are active now, each of whom does about ``REQUESTS_OF_A_VISIT`` things and is then replaced."""
+    now = [chance.choice(people) for _ in range(active)]
+    for _ in range(200_003):
+        at = chance.randrange(active)
+        yield chance.choice(kinds), now[at]
+        if chance.random() * REQUESTS_OF_A_VISIT < 1:
+            now[at] = chance.choice(people)
+
+
+def write(path: Path, events: int, mix: str = "requests", *, scattered: bool = False, seed: int = 7) -> None:
+    """``events`` lines in time order, about 430 bytes each; every 200,000th begins a burst of 40 failures from one address.
+
+    ``mix``: a key of ``LOGINS``. ``scattered``: each event is of any person at all, which no cache likes and no people do.
+    """
     chance = random.Random(seed)
     people = [_person(number) for number in range(ACTORS)]
-    kinds = _kinds(chance)
-    picks = [(chance.choice(kinds), chance.choice(people)) for _ in range(200_003)]
+    kinds = _kinds(chance, mix)
+    picks = list(_picks(chance, kinds, people, active=len(people) if scattered else ACTIVE))
     attack = '"kind":"auth.login","outcome":"failure","reason":"unknown_user","tenant":"t1"'
     step_ms = 1000 / EVENTS_PER_S
     with path.open("w", encoding="ascii") as out:
