@@ -2,6 +2,7 @@
 
 from hashlib import blake2b
 from itertools import product
+from operator import itemgetter
 from typing import Annotated, ClassVar
 
 import msgspec
@@ -113,7 +114,8 @@ def _near(limits: ExportSettings) -> Near:
 class BulkExport(EpisodeDetector[Exports, ExportSettings]):
     """Counts objects, records and bytes in a sliding window; objects exactly, the window to a sixtieth of it.
 
-    State per key: 0.5–10 KB, and about 0.1 KB for each object within the window (at most 10,000). Cost ≈ 0.6–1.5 µs for each event with data.
+    State per key: 0.2 KB for one that takes out little, else 0.5–10 KB, and about 0.1 KB for each object within the window (at most 10,000).
+    Cost ≈ 0.3 µs for an event with little data, else 0.6–1.5 µs.
     """
 
     name = "bulk_export"
@@ -231,9 +233,7 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
         state.taken = Taken(objects, ips, state.nameless, state.records, state.bytes, service)
         state.taken.passed = ", ".join(name for name, (value, limit) in self._measures(key, state.taken).items() if 0 < limit <= value)
         shown = recent[-MAX_EVIDENCE:]
-        first_seen = min(first_ts, shown[0][0])
-        last_seen = max(event.ts, shown[-1][0])
-        count = state.events
+        first_seen, last_seen, count = min(first_ts, shown[0][0]), max(event.ts, shown[-1][0]), state.events
         _clear(state)
         return self.begin(key, state, last_seen, first_seen, count, [event_id for _, event_id, _ in shown])
 
@@ -386,13 +386,9 @@ def _seen(targets: dict[str, int], target: str, number: int) -> None:
         newest = targets[next(reversed(targets))] if targets else number
         targets[target] = number
         if newest > number:  # late: rare enough to sort
-            ordered = sorted(targets.items(), key=_by_pane)
+            ordered = sorted(targets.items(), key=itemgetter(1, 0))
             targets.clear()
             targets.update(ordered)
-
-
-def _by_pane(item: tuple[str, int]) -> tuple[int, str]:
-    return item[1], item[0]
 
 
 def _clear(state: Exports) -> None:

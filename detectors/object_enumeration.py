@@ -160,6 +160,8 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationSettings]):
             return None
         walk.fresh = 0
         limits = self.limits_of(key)
+        if len(walk.recent) < limits.min_ids:
+            return None
         settle(walk, limits.window_s, limits.history_s)
         self._make_room(state, walk)
         if found is not None or len(walk.recent) < limits.min_ids:

@@ -102,13 +102,8 @@ class Session(EpisodeState):
 
 
 def by_session(event: Event) -> str | None:
-    """One key per tenant and session; none for what has no address, or an internal one: hops and proxies of one's own are there."""
-    ip = event.ip
-    return (
-        None
-        if event.session_id is None or ip is None or (ip.startswith(_PERHAPS_PRIVATE) and _is_private(ip))
-        else f"{event.tenant or ''}\x1f{event.session_id}"
-    )
+    """One key per tenant and session."""
+    return None if event.session_id is None else f"{event.tenant or ''}\x1f{event.session_id}"
 
 
 class SessionHijack(EpisodeDetector[Session, HijackSettings]):
@@ -148,6 +143,8 @@ class SessionHijack(EpisodeDetector[Session, HijackSettings]):
         if event.ip == state.ip and event.user_agent == state.agent and event.actor == state.actor:
             state.ts = event.ts
             return None
+        if event.ip is None or (event.ip.startswith(_PERHAPS_PRIVATE) and _is_private(event.ip)):
+            return None  # hops and proxies of one's own are there
         return self._look(key, state, event)
 
     def _look(self, key: str, state: Session, event: Event) -> Finding | None:
