@@ -2,6 +2,7 @@
 
 from bisect import bisect_right, insort
 from hashlib import blake2b
+from itertools import product
 from math import ceil
 from typing import Annotated, ClassVar, Literal
 
@@ -92,6 +93,21 @@ class Jump(msgspec.Struct, gc=False):
     habit: bool = False
 
 
+REQUESTS = frozenset({"api.request", "data.export", "data.query", "admin.action"})
+KEYS = frozenset({"api_key", "service"})
+
+
+def by_traveller(event: Event) -> str | None:
+    """As ``by_actor``; of requests those only that no other detector places.
+
+    A request within a session is placed by ``session_hijack``, and the session by the login that began it; API keys have
+    ``api_key_abuse``, and services run where their machines are.
+    """
+    if event.kind in REQUESTS and (event.session_id is not None or event.actor_type in KEYS):
+        return None
+    return by_actor(event)
+
+
 class Travel(EpisodeState):
     """At most 8 logins, 16 networks and devices with at most 15 days each, and the gravest jump of the open episode."""
 
@@ -110,9 +126,9 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
 
     name = "impossible_travel"
     title = "Impossible travel"
-    sees = "Successful logins of one account from places too far apart for the time between them."
+    sees = "Successful logins or requests of one account from places too far apart for the time between them."
     comes_back = False  # each journey is one of its own, and a known one is told as less grave
-    kinds = frozenset({"auth.login", "auth.session"})
+    kinds = REQUESTS | {"auth.login", "auth.session"}
     techniques = ("T1078.004",)
     false_positives = (
         "A VPN, cloud desktop or relay: networks of these kinds are ignored; add the AS number of yours to the table of networks.",
@@ -122,7 +138,7 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
         "An address database that is wrong: the accuracy radius is taken off the distance, and `min_distance_km` can be raised.",
         "An account several people share: give each their own, or allow-list it by name until then.",
     )
-    variants: ClassVar[dict[str, Variant]] = {"by_actor": Variant("actor", by_actor)}
+    variants: ClassVar[dict[str, Variant]] = {"by_actor": Variant("actor", by_traveller, ignores=frozenset(product(REQUESTS, ("failure", "challenge"))))}
     Settings = TravelSettings
     State = Travel
 
@@ -135,8 +151,8 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
         lat, lon = event.lat, event.lon
         if lat is None or lon is None:
             return None
-        # A session in use needs no outcome to be a success; a login does.
-        if event.outcome != "success" and (event.outcome is not None or event.kind != "auth.session"):
+        # A session or request needs no outcome to be a success; a login does.
+        if event.outcome != "success" and (event.outcome is not None or event.kind == "auth.login"):
             return None
         limits = self.limits_of(key)
         if (event.network is not None and event.network in limits.ignored_networks) or event.accuracy_km > limits.max_accuracy_km:
@@ -230,7 +246,7 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
         more = f" {times(finding.count, 'login')} belong to it so far." if finding.count > 2 else ""
         who = "This device jumps" if f["device"] == "same" else "These devices jump"
         habit = f" {who} between these networks often." if f["habit"] == "yes" else ""
-        return f"Logins from {f['from']} and {f['to']}, {f['distance_km']:,} km and {when}{device}.{more}{habit}"
+        return f"Used from {f['from']} and {f['to']}, {f['distance_km']:,} km and {when}{device}.{more}{habit}"
 
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""

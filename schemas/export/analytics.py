@@ -26,7 +26,7 @@ ANALYTICS: dict[str, Analytic] = {
     "mfa_fatigue": Analytic("authentication", "rule", "Requests for a second factor refused or ignored again and again."),
     "mfa_change": Analytic("iam", "rule", "A second factor that was added, reset or removed."),
     "password_reset_abuse": Analytic("iam", "rule", "Password resets that look like a takeover."),
-    "impossible_travel": Analytic("authentication", "rule", "Logins from places too far apart for the time between them."),
+    "impossible_travel": Analytic("authentication", "rule", "Logins or requests from places too far apart for the time between them."),
     "new_geography": Analytic("authentication", "behavioural", "A login from a country new to the account."),
     "session_hijack": Analytic("session", "behavioural", "A session used from where its owner is not."),
     "dormant_account": Analytic("authentication", "behavioural", "An account used again after a long time."),

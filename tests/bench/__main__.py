@@ -1,7 +1,9 @@
 """All benchmarks, one after the other: python -m tests.bench."""
 
-from tests.bench import formats, throughput
+from tests.bench import formats, shares, throughput
 
-throughput.main([100_000, 1_000_000, 5_000_000])
+throughput.main()
+print()
+shares.main(300_000)
 print()
 formats.main(30_000)

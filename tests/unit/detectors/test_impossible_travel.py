@@ -37,6 +37,11 @@ def login(seconds: float, place: dict[str, Any], **fields: Any) -> Event:
         ("no outcome", login(60, LAGOS, outcome=None), None),
         ("a session in use", login(60, LAGOS, outcome=None, kind="auth.session"), "high"),
         ("an ended session", login(60, LAGOS, outcome="failure", kind="auth.session"), None),
+        ("a request without a session", login(60, LAGOS, outcome=None, kind="api.request"), "high"),
+        ("an export without a session", login(60, LAGOS, kind="data.export"), "high"),
+        ("a refused request", login(60, LAGOS, outcome="failure", kind="api.request"), None),
+        ("a request within a session", login(60, LAGOS, kind="api.request", session_id="s1"), None),
+        ("a request with an API key", login(60, LAGOS, kind="api.request", actor_type="api_key"), None),
         ("the same address", login(60, LAGOS, ip="192.0.2.10"), None),
         ("no address", login(60, LAGOS, ip=None), "high"),
         ("another account", login(60, LAGOS, actor="bob"), None),
@@ -82,7 +87,7 @@ def test_alert_says_the_numbers_and_the_smallest_change() -> None:
     assert (finding.first_seen, finding.last_seen, finding.count) == (T0, T0 + 3000, 2)
     detector = ImpossibleTravel("by_actor", TravelSettings.model_validate({}))
     assert (
-        detector.explain(finding) == "Logins from Berlin, DE and Lagos, NG, 5,196 km and 50 min apart: 6,235 km/h, with different devices."
+        detector.explain(finding) == "Used from Berlin, DE and Lagos, NG, 5,196 km and 50 min apart: 6,235 km/h, with different devices."
     )
     assert detector.counterfactual(finding) == "silent if the logins had been at least 5 h 47 min apart, or less than 500 km"
 
