@@ -138,7 +138,9 @@ class ImpossibleTravel(EpisodeDetector[Travel, TravelSettings]):
         "An address database that is wrong: the accuracy radius is taken off the distance, and `min_distance_km` can be raised.",
         "An account several people share: give each their own, or allow-list it by name until then.",
     )
-    variants: ClassVar[dict[str, Variant]] = {"by_actor": Variant("actor", by_traveller, ignores=frozenset(product(REQUESTS, ("failure", "challenge"))))}
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_actor": Variant("actor", by_traveller, ignores=frozenset(product(REQUESTS, ("failure", "challenge"))))
+    }
     Settings = TravelSettings
     State = Travel
 

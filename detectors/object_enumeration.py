@@ -134,6 +134,10 @@ class ObjectEnumeration(EpisodeDetector[Walks, EnumerationSettings]):
             if state.found is None or state.found.template != template or walk.turned == state.found.turned:
                 return None
             return self._turned(key, state, event)
+        if state.found is None and walk.fresh < LOOK_EVERY - 1:  # nothing to look at yet: spare the call
+            walk.fresh += 1
+            keep_last(walk.event_ids, event.id)
+            return None
         return self._news(key, state, walk, event, place=(template, identity))
 
     def _walk(self, key: str, state: Walks, template: str) -> Walk | None:

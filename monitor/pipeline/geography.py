@@ -131,6 +131,7 @@ class Geography:
         # The hot loop: flat and long, local names and counts.
         get = self._young.get
         kind_of = self._networks.get
+        bare = self._city is None and self._asn is None
         with_address = placed = country_only = unplaced = private = supplied = 0
         for event in events:
             ip = event.ip
@@ -139,6 +140,13 @@ class Geography:
                     event.network = kind_of(event.asn)
                 continue
             with_address += 1
+            if bare and event.asn and event.lat is not None and event.lon is not None:
+                # Without a database there is nothing to look up for an event that says all of it itself.
+                supplied += 1
+                placed += 1
+                if event.network is None:
+                    event.network = kind_of(event.asn)
+                continue
             place = get(ip)
             if place is None:
                 place = self._remembered(ip)

@@ -86,9 +86,7 @@ def test_alert_says_the_numbers_and_the_smallest_change() -> None:
     assert finding.evidence == ("e0", "e3000")
     assert (finding.first_seen, finding.last_seen, finding.count) == (T0, T0 + 3000, 2)
     detector = ImpossibleTravel("by_actor", TravelSettings.model_validate({}))
-    assert (
-        detector.explain(finding) == "Used from Berlin, DE and Lagos, NG, 5,196 km and 50 min apart: 6,235 km/h, with different devices."
-    )
+    assert detector.explain(finding) == "Used from Berlin, DE and Lagos, NG, 5,196 km and 50 min apart: 6,235 km/h, with different devices."
     assert detector.counterfactual(finding) == "silent if the logins had been at least 5 h 47 min apart, or less than 500 km"
 
 
