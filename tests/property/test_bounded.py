@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.base import NEVER, BaseDetector
+from detectors.impossible_travel import by_traveller
 from detectors.registry import DETECTORS, build
 from monitor.pipeline.runner import Runner
 from schemas.event import Event
@@ -121,6 +122,8 @@ def flood(
     )
     if detector.entity_type == "ip" and detector.key(strange(0, kinds[0], step_s, "failure")) is None:
         fixed["actor"] = None  # it looks at what has no actor
+    if detector.key is by_traveller:
+        fixed |= {"session_id": None, "actor_type": "user"}  # others place requests of sessions and keys
     for i in range(number):
         if detector.entity_type == "source" and not one_key:
             fixed["target"] = f"host:web{i}"
