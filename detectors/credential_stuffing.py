@@ -94,7 +94,8 @@ class CredentialStuffing(EpisodeDetector[Stuffing, StuffingLimits]):
 
     What known people do from their own office is no part of an attack from there, so it is left out, and it is the common case: one look-up.
     By tenant each login costs one counter, a failure two samples more (exact while a pane has at most 128 distinct values, then an even share of
-    them); only when the counters say that enough failed are the samples put together, at most once in ``check_every_s``.
+    them); only when the counters say that enough failed are the samples put together, at most once in ``check_every_s``. State per key: about 1.3 KB
+    for an address with one person, 27 KB for a tenant.
     """
 
     name = "credential_stuffing"

@@ -1,5 +1,6 @@
 """The reference of the detectors, made from the registry and, for the examples, from the golden cases."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,7 @@ def _section(name: str, cls: DetectorClass) -> str:
         f'<a id="{name}"></a>\n',
         f"## {cls.title} (`{name}`)\n",
         f"{cls.sees}\n",
+        *_cost(cls),
         _list(
             f"Keyed {keys}.",
             f"Reads {', '.join(f'`{kind}`' for kind in sorted(cls.kinds))}.",
@@ -103,6 +105,13 @@ def _defaults(settings: DetectorSettings, variants: Sequence[str]) -> str:
             values = " | ".join(_amount(name, getattr(column, name)) for column in columns.values())
             lines.append(f"| `{name}` | {values} | {' '.join((field.description or '').split())} |")
     return "\n".join(lines) + "\n"
+
+
+def _cost(cls: DetectorClass) -> list[str]:
+    """What it remembers and takes, in the words of its docstring."""
+    sentences = re.split(r"(?<=\.)\s+(?=[A-Z])", " ".join((cls.__doc__ or "").split()))
+    told = [sentence.replace("``", "`") for sentence in sentences if sentence.startswith(("State", "Cost", "The common use"))]
+    return [f"{' '.join(told)} All of them measured together: [performance](performance.md).\n"] if told else []
 
 
 def _amount(name: str, value: Any) -> str:
