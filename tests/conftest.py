@@ -11,7 +11,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pytest
+
+# Where groups are required, as in CI, hypothesis searches the same examples each time: a red run then comes from the change and not from luck.
+# Elsewhere the search is random, and finds more.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+if os.environ.get("WATCHFLOOR_REQUIRE"):
+    hypothesis.settings.load_profile("repeatable")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GROUPS = frozenset({"browser", "realdata"})
