@@ -1,0 +1,142 @@
+"""The one local store: a SQLite database in WAL mode, written by one thread, one transaction at a time.
+
+What is in it is decided elsewhere (``pipeline.checkpoint``, ``alerts.outbox``); here is what holds for all of it: a transaction is whole or
+not there, whatever is killed when; and of two processes on one store, only the one that took it over last can write.
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from schemas.errors import ConfigurationError, WatchfloorError
+
+VERSION = 1
+"""Of the tables. A store of a newer version is refused, one of an older version is brought up."""
+APPLICATION_ID = 0x57464C52
+"""``WFLR``: tells a store from any other SQLite database."""
+BUSY_S = 10.0
+"""How long a transaction waits for another process that is writing."""
+MMAP_BYTES = 268_435_456
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+
+class StoreError(WatchfloorError):
+    """The store cannot be written or read at present, e.g. on a full disk. Nothing of the transaction was kept."""
+
+
+class FencedError(WatchfloorError):
+    """Another process has taken the store over: this one must neither write nor send any more."""
+
+
+class Store:
+    """``schema``: the SQL that makes all tables (each ``IF NOT EXISTS``). Opened at once; raises ``ConfigurationError``.
+
+    Nothing may be written before ``take_over``.
+    """
+
+    def __init__(self, path: Path, schema: Sequence[str], setting: str = "store.path") -> None:
+        self.path = path
+        self._setting = setting
+        self._epoch = -1
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store")
+        try:
+            self._db = self._thread.submit(self._open, schema).result()
+        except BaseException:
+            self._thread.shutdown()
+            raise
+
+    def _open(self, schema: Sequence[str]) -> sqlite3.Connection:
+        cure = "name a file in a folder that exists and can be written"
+        try:
+            db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None)
+        except (sqlite3.Error, ValueError) as exc:
+            raise ConfigurationError(f"{self._setting}: cannot open {self.path}: {exc}; {cure}") from exc
+        try:
+            self._check(db)
+            db.execute("PRAGMA journal_mode=WAL")
+            # FULL: what was promised to be safe is on the disk even when the machine loses power.
+            db.execute("PRAGMA synchronous=FULL")
+            db.execute(f"PRAGMA mmap_size={MMAP_BYTES}")
+            db.execute("BEGIN IMMEDIATE")
+            for statement in ("CREATE TABLE IF NOT EXISTS owner(one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL)", *schema):
+                db.execute(statement)
+            db.execute("INSERT OR IGNORE INTO owner VALUES (1, 0)")
+            db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version={VERSION}")
+            db.execute("COMMIT")
+        except sqlite3.Error as exc:
+            db.close()
+            raise ConfigurationError(f"{self._setting}: cannot use {self.path}: {exc}; {cure}") from exc
+        except ConfigurationError:
+            db.close()
+            raise
+        return db
+
+    def _check(self, db: sqlite3.Connection) -> None:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and application != APPLICATION_ID:
+            raise ConfigurationError(f"{self._setting}: {self.path} is another program's database; name another file")
+        if version > VERSION:
+            raise ConfigurationError(
+                f"{self._setting}: {self.path} was written by a newer watchfloor (version {version} of its tables, "
+                f"this one knows {VERSION}); use that one, or name another file"
+            )
+
+    async def take_over(self) -> None:
+        """Become the one that writes: whoever was before cannot any more."""
+
+        def work(db: sqlite3.Connection) -> int:
+            db.execute("UPDATE owner SET epoch = epoch + 1")
+            return int(db.execute("SELECT epoch FROM owner").fetchone()[0])
+
+        self._epoch = await self._on_thread(work, fenced=False)
+
+    async def write(self, work: Work[T]) -> T:
+        """Do ``work`` in one transaction. Raises ``StoreError`` (nothing was kept) and ``FencedError``."""
+        return await self._on_thread(work, fenced=True)
+
+    async def read(self, work: Work[T]) -> T:
+        """Do ``work``, which only reads, on the state of one moment. Raises ``StoreError``."""
+        return await self._on_thread(work, fenced=False)
+
+    async def _on_thread(self, work: Work[T], *, fenced: bool) -> T:
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._transaction, work, fenced)
+        # A transaction that has begun goes through, so whoever is cancelled meanwhile waits for its end.
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            if not running.cancelled():
+                running.exception()
+            raise
+
+    def _transaction(self, work: Work[T], fenced: bool) -> T:  # noqa: FBT001 - an executor passes by place
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                if fenced and db.execute("SELECT epoch FROM owner").fetchone()[0] != self._epoch:
+                    raise FencedError("another process has taken over the store; this one stops")
+                result = work(db)
+            except BaseException:
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+        except sqlite3.Error as exc:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise StoreError(f"{self._setting}: {self.path}: {exc}") from exc
+        return result
+
+    def close(self) -> None:
+        """Wait for the last transaction, and close."""
+        self._thread.submit(self._db.close).result()
+        self._thread.shutdown()
