@@ -211,6 +211,10 @@ def _encode(value: Any) -> Any:
     raise NotImplementedError(type(value))
 
 
+encode_state = msgspec.json.Encoder(enc_hook=_encode).encode
+"""A state, or anything that holds states, as the JSON of its ``dump``, several times as fast; an infinity becomes null."""
+
+
 def _decode(wanted: type, value: Any) -> Any:
     if wanted is Sketch:
         return Sketch.from_bytes(base64.b64decode(value))

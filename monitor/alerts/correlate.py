@@ -13,6 +13,7 @@ import msgspec
 from detectors.base import ATTACK_VERSION, BaseDetector
 from detectors.phrases import span, times
 from monitor.alerts.incidents import Incidents, Member
+from monitor.rows import Rows, Saved, one, rows_of
 from schemas.alert import Alert, Attack, Entity, Related, Status
 from schemas.finding import Finding
 from schemas.severity import Severity, worst
@@ -41,6 +42,16 @@ class Past(msgspec.Struct):
     earlier: int
     """Those of ``count`` that came before what it did last, in case that is not over after all."""
     evidence: tuple[str, ...]
+    number: int = 0
+    """Resolved as the how-manieth of all alerts."""
+
+
+class Row(msgspec.Struct):
+    """What a checkpoint holds of one ``dedup_key``."""
+
+    member: Member | None = None
+    last: Finding | None = None
+    past: Past | None = None
 
 
 class Correlator:
@@ -62,6 +73,8 @@ class Correlator:
         self._incidents = Incidents()
         self._last: dict[str, Finding] = {}
         self._past: dict[str, Past] = {}
+        self._resolved = 0
+        self._touched: dict[str, None] | None = None
 
     def take(self, findings: Iterable[Finding]) -> list[Alert]:
         """The alert versions that these findings make, in their order."""
@@ -76,6 +89,7 @@ class Correlator:
 
     def _one(self, finding: Finding) -> Alert | None:
         key = dedup_key(finding)
+        self._touch(key)
         member = self._incidents.members.get(key)
         links = [_entity_key(finding.tenant, kind, value) for kind, value in finding.links]
         if member is not None:
@@ -128,7 +142,10 @@ class Correlator:
         whole = self._whole(finding)
         self._past.pop(key, None)  # to the end of the dictionary, which is in the order of resolving
         if len(self._past) >= self._max_open:
-            del self._past[next(iter(self._past))]
+            oldest = next(iter(self._past))
+            self._touch(oldest)
+            del self._past[oldest]
+        self._resolved += 1
         self._past[key] = Past(
             member.alert_id,
             member.version,
@@ -139,6 +156,7 @@ class Correlator:
             whole.count,
             whole.count - finding.count,
             whole.evidence,
+            self._resolved,
         )
 
     def _whole(self, finding: Finding) -> Finding:
@@ -154,6 +172,7 @@ class Correlator:
         members = self._incidents.members
         while len(members) >= self._max_open:
             member = next(iter(members.values()))
+            self._touch(member.dedup_key)
             member.version += 1
             self.forgotten += 1
             last = self._last[member.dedup_key]
@@ -200,21 +219,39 @@ class Correlator:
             inhibited_by=member.led_by,
         )
 
-    def dump(self) -> dict[str, Any]:
-        """JSON-ready memory."""
-        return {
-            "incidents": self._incidents.dump(),
-            "last": {key: msgspec.to_builtins(finding) for key, finding in self._last.items()},
-            "past": {key: msgspec.to_builtins(past) for key, past in self._past.items()},
-            "forgotten": self.forgotten,
-        }
+    # -- persistence --------------------------------------------------------------------------------------------------------------
 
-    def load(self, data: dict[str, Any]) -> None:
-        """Take over what ``dump`` returned."""
-        self._incidents.load(data["incidents"])
-        self._last = {key: msgspec.convert(finding, Finding) for key, finding in data["last"].items()}
-        self._past = {key: msgspec.convert(past, Past) for key, past in data["past"].items()}
-        self.forgotten = data["forgotten"]
+    def _touch(self, key: str) -> None:
+        if self._touched is not None:
+            self._touched[key] = None
+
+    def changed(self, *, everything: bool) -> list[Rows]:
+        """Rows for a checkpoint. From the first call on, changes are noted for the next one."""
+        members = self._incidents.members
+        keys = {**members, **self._past} if everything or self._touched is None else self._touched
+        whole = everything or self._touched is None
+        values: dict[str, Any] = {}
+        gone: list[str] = []
+        for key in keys:
+            row = Row(members.get(key), self._last.get(key), self._past.get(key))
+            if row.member is None and row.past is None:
+                gone.append(key)
+            else:
+                values[key] = msgspec.Raw(msgspec.json.encode(row))
+        self._touched = {}
+        head = {"opened": self._incidents.opened, "resolved": self._resolved, "forgotten": self.forgotten}
+        return [Rows("alerts", values, gone, whole), Rows("alerts_head", {"": head})]
+
+    def restore(self, saved: Saved) -> None:
+        """Take over what a checkpoint left."""
+        head = one(saved, "alerts_head")
+        rows = {key: msgspec.convert(row, Row) for key, row in rows_of(saved, "alerts")}
+        self._incidents.load(head["opened"], [row.member for row in rows.values() if row.member is not None])
+        self._last = {key: row.last for key, row in rows.items() if row.last is not None}
+        past = sorted(((key, row.past) for key, row in rows.items() if row.past is not None), key=lambda item: item[1].number)
+        self._past = dict(past)
+        self._resolved, self.forgotten = head["resolved"], head["forgotten"]
+        self._touched = {}
 
 
 def _words(say: Callable[[Finding], str], finding: Finding) -> str:

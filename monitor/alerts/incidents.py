@@ -4,8 +4,7 @@ Two alerts belong together when they name the same entity, or when nearly all of
 finding). The gravest, and among equals the oldest, leads; the others name it and notify no one by themselves.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -38,7 +37,8 @@ class Incidents:
 
     def __init__(self) -> None:
         self.members: dict[str, Member] = {}
-        self._opened = 0
+        self.opened = 0
+        """How many alerts there ever were."""
         self._own: dict[EntityKey, dict[str, None]] = {}
         self._linked: dict[EntityKey, dict[str, None]] = {}
         self._incidents: dict[str, dict[str, None]] = {}
@@ -47,8 +47,8 @@ class Incidents:
         """Add an alert that has just fired to the incident it belongs to, or begin one."""
         kin = min(self._kin(member), key=lambda other: other.number, default=None)
         member.incident = member.alert_id if kin is None else kin.incident
-        self._opened += 1
-        member.number = self._opened
+        self.opened += 1
+        member.number = self.opened
         self.members[member.dedup_key] = member
         self._index(member)
 
@@ -88,16 +88,11 @@ class Incidents:
         for link in member.links:
             self._linked.setdefault(link, {})[member.dedup_key] = None
 
-    def dump(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {"opened": self._opened, "members": [msgspec.to_builtins(member) for member in self.members.values()]}
-
-    def load(self, data: dict[str, Any]) -> None:
-        """Take over what ``dump`` returned."""
+    def load(self, opened: int, members: Iterable[Member]) -> None:
+        """Begin with these open alerts. ``opened``: as it was when they were saved."""
         self.__init__()  # type: ignore[misc]  # start from nothing
-        self._opened = data["opened"]
-        for row in data["members"]:
-            member = msgspec.convert(row, Member)
+        self.opened = opened
+        for member in sorted(members, key=lambda each: each.number):
             self.members[member.dedup_key] = member
             self._index(member)
 

@@ -6,12 +6,15 @@ The outer loops differ in where records come from and when they stop; below this
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from detectors.base import BaseDetector
 from monitor.alerts.correlate import Correlator
 from monitor.pipeline.geography import Geography
 from monitor.pipeline.ingest import Ingest, OnReject
 from monitor.pipeline.runner import Exempt, OnFailure, Runner
 from monitor.pipeline.seen import Seen
+from monitor.rows import Capture, Rows, Saved, one, rows_of
 from schemas.alert import Alert
 from schemas.event import Event
 from schemas.finding import Finding
@@ -19,7 +22,10 @@ from schemas.formats.base import Memory, Parser
 
 
 class Core:
-    """The pipeline: decode → place → order → detect → correlate."""
+    """The pipeline: decode → place → order → detect → correlate.
+
+    ``tracking``: note what changes, so that checkpoints can be taken that write no more than that.
+    """
 
     def __init__(
         self,
@@ -33,11 +39,12 @@ class Core:
         exempt: Exempt | None = None,
         on_reject: OnReject | None = None,
         on_failure: OnFailure | None = None,
+        tracking: bool = False,
     ) -> None:
         self.memory = Memory()
         """Shared by the parsers; give it to each in its ``Context``."""
         self.inputs: dict[str, Ingest] = {}
-        self.runner = Runner(detectors, lateness_s, exempt, on_failure)
+        self.runner = Runner(detectors, lateness_s, exempt, on_failure, tracking=tracking)
         self.correlator = Correlator({detector.name: detector for detector in detectors}, runbooks, max_open_alerts)
         self.geography = geography
         self._seen = Seen(dedupe_events)
@@ -79,21 +86,45 @@ class Core:
     def _alerts(self, findings: list[Finding]) -> list[Alert]:
         return self.correlator.take(findings) if findings else []
 
-    def snapshot(self) -> dict[str, Any]:
-        """All that is remembered, JSON-ready."""
-        return {
-            "memory": self.memory.dump(),
-            "seen": self._seen.dump(),
-            "inputs": {name: ingest.dump() for name, ingest in self.inputs.items()},
-            "runner": self.runner.snapshot(),
-            "alerts": self.correlator.dump(),
-        }
+    # -- persistence --------------------------------------------------------------------------------------------------------------
 
-    def restore(self, snapshot: Mapping[str, Any], parsers: Mapping[str, Parser]) -> None:
-        """Take over what ``snapshot`` returned. ``parsers``: a fresh parser for each of its inputs, by name."""
-        self.memory.load(snapshot["memory"])
-        self._seen.load(snapshot["seen"])
-        for name, data in snapshot["inputs"].items():
-            self.open(name, parsers[name]).load(data)
-        self.runner.restore(snapshot["runner"])
-        self.correlator.load(snapshot["alerts"])
+    def capture(self, *, everything: bool = False) -> Capture:
+        """What a checkpoint has to write: all that has changed since the last one, as of now. Call it between two batches.
+
+        ``everything``: all there is, for a store that has nothing yet. Without ``tracking`` that is the only possibility.
+        """
+        rows = [
+            *self.runner.changed(everything=everything),
+            *self.correlator.changed(everything=everything),
+            *self._seen.changed(everything=everything),
+            Rows("inputs", {name: ingest.dump() for name, ingest in self.inputs.items()}, whole=True),
+        ]
+        for name, recent in self.memory.parts().items():
+            values, gone, generation = recent.changed(everything=everything)
+            rows += (Rows(name, values, gone, everything), Rows(f"{name}_head", {"": {"generation": generation}}))
+        return Capture(rows, self.runner.groups)
+
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """All that is remembered: part → key → JSON-ready value."""
+        snapshot: dict[str, dict[str, Any]] = {}
+        for rows in self.capture(everything=True).finish():
+            snapshot.setdefault(rows.part, {}).update(msgspec.json.decode(rows.encoded()))
+        return snapshot
+
+    def restore(self, saved: Saved, parsers: Mapping[str, Parser]) -> None:
+        """Take over what checkpoints left. ``parsers``: a fresh parser for each of the inputs that are still read, by name."""
+        for name, recent in self.memory.parts().items():
+            recent.load(rows_of(saved, name), one(saved, f"{name}_head")["generation"])
+        self._seen.restore(saved)
+        for name, data in rows_of(saved, "inputs"):
+            if name in parsers:
+                self.open(name, parsers[name]).load(data)
+        self.runner.restore(saved)
+        for name in self.runner.sources - self.inputs.keys():
+            self.runner.close(name)
+        self.correlator.restore(saved)
+
+
+def saved_rows(snapshot: Mapping[str, Mapping[str, Any]]) -> Saved:
+    """A snapshot as ``restore`` takes it."""
+    return {part: rows.items() for part, rows in snapshot.items()}

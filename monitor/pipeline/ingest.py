@@ -67,7 +67,7 @@ class Ingest:
                 if event_id in young or event_id in old:
                     repeats += 1
                     continue
-                young.add(event_id)
+                young[event_id] = None
                 ts = event.ts
                 if ts > limit:
                     events.extend(timeline.doubt(Suspect(event, record, line)))

@@ -16,6 +16,7 @@ import msgspec
 
 from detectors.base import NEVER, Detector, KeyOf
 from monitor.pipeline.state import KeyedState, KeyGroup
+from monitor.rows import HELD_CHUNK, Rows, Saved, one, rows_of
 from schemas.event import KINDS, Event, Outcome
 from schemas.finding import Finding
 
@@ -45,6 +46,8 @@ class Runner:
         lateness_s: float = 1.0,
         exempt: Exempt | None = None,
         on_failure: OnFailure | None = None,
+        *,
+        tracking: bool = False,
     ) -> None:
         self.lateness_s = lateness_s
         self.watermark = -NEVER
@@ -61,8 +64,12 @@ class Runner:
         self._timers: list[tuple[float, int, str]] = []
         self._most_timers = MOST_TIMERS
         self._position = -NEVER
+        self._tracking = tracking
         groups: dict[KeyOf, KeyGroup] = {}
-        self.states = [KeyedState(i, detector, groups.setdefault(detector.key, KeyGroup())) for i, detector in enumerate(detectors)]
+        for detector in detectors:
+            groups.setdefault(detector.key, KeyGroup(_part(detector.key), tracking=tracking))
+        self.groups = list(groups.values())
+        self.states = [KeyedState(i, detector, groups[detector.key]) for i, detector in enumerate(detectors)]
         self._table: dict[str, dict[str | None, list[_Rows]]] = {}
         self._build_table()
 
@@ -72,7 +79,7 @@ class Runner:
         table: dict[str, dict[str | None, dict[KeyOf, _Rows]]] = {kind: {outcome: {} for outcome in OUTCOMES} for kind in kinds}
         for states in self.states:
             detector = states.detector
-            if label(detector) in self.failed:
+            if states.label in self.failed:
                 continue
             row: _Row = (states.slot, detector.on_event, states)
             for kind, outcome in product(detector.kinds, OUTCOMES):
@@ -89,6 +96,11 @@ class Runner:
     def close(self, source: str) -> None:
         """A source has ended, or is idle: it no longer holds the watermark back."""
         self._sources.pop(source, None)
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """Those that hold the watermark back."""
+        return frozenset(self._sources)
 
     # -- events -------------------------------------------------------------------------------------------------------------------
 
@@ -167,7 +179,7 @@ class Runner:
         # The hot loop: flat and long on purpose.
         if not events:
             return
-        timers, exempt, table = self._timers, self._exempt, self._table
+        timers, exempt, table, tracking = self._timers, self._exempt, self._table, self._tracking
         first_found = len(found)
         next_due = timers[0][0] if timers else NEVER
         for event in events:
@@ -188,6 +200,8 @@ class Runner:
                     continue
                 if key is None:
                     continue
+                if tracking and key not in group.touched:
+                    group.touch(key)
                 slots = group.hot.get(key, group.unknown)
                 if skip:
                     rows = [row for row in rows if "*" not in skip and row[2].detector.name not in skip]
@@ -234,6 +248,8 @@ class Runner:
         state = self.states[index].find(key)
         if state is None or state.wake_at != due or due == NEVER:
             return  # re-armed, or forgotten, since it was pushed
+        if self._tracking:
+            self.states[index].group.touch(key)
         state.wake_at = NEVER
         self._call(index, key, "on_time", due, found)
         if state.wake_at != NEVER:
@@ -249,7 +265,7 @@ class Runner:
     def _call(self, index: int, key: str, method: str, now: float, found: list[Finding]) -> None:
         states = self.states[index]
         state = states.find(key)
-        if state is None or label(states.detector) in self.failed:
+        if state is None or states.label in self.failed:
             return
         try:
             finding: Finding | None = getattr(states.detector, method)(key, state, now)
@@ -260,7 +276,7 @@ class Runner:
             found.append(finding)
 
     def _disable(self, states: KeyedState, error: Exception) -> None:
-        name = label(states.detector)
+        name = states.label
         self.failed[name] = type(error).__name__
         self._build_table()
         if self._on_failure is not None:
@@ -268,66 +284,81 @@ class Runner:
 
     # -- persistence --------------------------------------------------------------------------------------------------------------
 
-    def snapshot(self) -> dict[str, Any]:
-        """All that is remembered, JSON-ready, sharing nothing with this object."""
-        return {
+    def changed(self, *, everything: bool) -> list[Rows]:
+        """Rows for a checkpoint that begins now, but for those of the keys, which every ``KeyGroup`` of ``groups`` lists from now on."""
+        for group in self.groups:
+            group.list_touched(everything=everything)
+        head = {
             "watermark": _finite(self.watermark),
             "position": _finite(self._position),
             "late": self.late,
             "failed": dict(self.failed),
             "sources": {name: _finite(top) for name, top in self._sources.items()},
-            "held": [msgspec.to_builtins(event) for event in self._held],
-            "detectors": {label(states.detector): _dump(states) for states in self.states},
+            "detectors": {states.label: _head(states) for states in self.states},
         }
+        # Events are never changed, so they can be encoded later.
+        held = {str(at): self._held[at : at + HELD_CHUNK] for at in range(0, len(self._held), HELD_CHUNK)}
+        return [Rows("runner", {"": head}), *(Rows("held", {at: chunk}, whole=at == "0") for at, chunk in (held or {"0": []}).items())]
 
-    def restore(self, snapshot: Mapping[str, Any]) -> None:
-        """Take over what ``snapshot`` returned. Detectors it does not know start anew; so do those whose state cannot be read (``ValueError``)."""
-        self.watermark, self._position = _infinite(snapshot["watermark"]), _infinite(snapshot["position"])
-        self.late = snapshot["late"]
-        self.failed = dict(snapshot["failed"])
+    def restore(self, saved: Saved) -> None:
+        """Take over what a checkpoint left. Detectors it does not know start anew; so do those whose state cannot be read (``unread``)."""
+        head = one(saved, "runner")
+        self.watermark, self._position = _infinite(head["watermark"]), _infinite(head["position"])
+        self.late = head["late"]
+        self.failed = dict(head["failed"])
         self._build_table()
-        self._sources = {name: _infinite(top) for name, top in snapshot["sources"].items()}
-        self._held = [msgspec.convert(event, Event) for event in snapshot["held"]]
+        self._sources = {name: _infinite(top) for name, top in head["sources"].items()}
+        chunks = sorted((int(at), chunk) for at, chunk in rows_of(saved, "held"))
+        self._held = [msgspec.convert(event, Event) for _, chunk in chunks for event in chunk]
         self._timers = []
+        by_label = {states.label: states for states in self.states}
         for states in self.states:
-            saved = snapshot["detectors"].get(label(states.detector))
-            if saved is not None:
-                try:
-                    self._load(states, saved)
-                except ValueError as error:
-                    self.unread[label(states.detector)] = type(error).__name__
+            states.forget_young()
+            states.old = {}
+            if states.label in head["detectors"]:
+                self._load_head(states, head["detectors"][states.label])
+        for group in self.groups:
+            for key, row in rows_of(saved, group.name):
+                for label, (generation, data) in row.items():
+                    if label in by_label and label in head["detectors"] and label not in self.unread:
+                        self._load(by_label[label], head["detectors"][label]["version"], key, generation, data)
         heapq.heapify(self._timers)
 
-    def _load(self, states: KeyedState, saved: Mapping[str, Any]) -> None:
-        load, version = states.detector.load, saved["version"]
-        young = {key: load(version, data) for key, data in saved["young"].items()}
-        old = {key: load(version, data) for key, data in saved["old"].items()}
-        states.forget_young()
-        for key, state in young.items():
-            states.place(key, state)
-        states.old = old
-        states.evictions = saved["evictions"]
-        states.rotate_at = NEVER if saved["rotate_at"] is None else saved["rotate_at"]
+    def _load_head(self, states: KeyedState, head: Mapping[str, Any]) -> None:
+        states.generation, states.evictions = head["generation"], head["evictions"]
+        states.rotate_at = NEVER if head["rotate_at"] is None else head["rotate_at"]
         if states.rotate_at != NEVER:
             self._timers.append((states.rotate_at, ~states.index, _ROTATION))
-        for generation in (states.young, states.old):
-            self._timers.extend((state.wake_at, states.index, key) for key, state in generation.items() if state.wake_at != NEVER)
+
+    def _load(self, states: KeyedState, version: int, key: str, generation: int, data: Any) -> None:
+        try:
+            state = states.detector.load(version, data)
+        except ValueError as error:
+            self.unread[states.label] = type(error).__name__
+            states.forget_young()
+            states.old = {}
+            return
+        if generation == states.generation:
+            states.place(key, state)
+        elif generation == states.generation - 1:
+            states.old[key] = state
+        else:
+            return
+        if state.wake_at != NEVER:
+            self._timers.append((state.wake_at, states.index, key))
 
 
-def label(detector: Detector[Any]) -> str:
-    """``name/variant``, unique among the instances."""
-    return f"{detector.name}/{detector.variant}"
-
-
-def _dump(states: KeyedState) -> dict[str, Any]:
-    dump = states.detector.dump
+def _head(states: KeyedState) -> dict[str, Any]:
     return {
         "version": states.detector.state_version,
-        "young": {key: dump(state) for key, state in states.young.items()},
-        "old": {key: dump(state) for key, state in states.old.items()},
+        "generation": states.generation,
         "evictions": states.evictions,
         "rotate_at": None if states.rotate_at == NEVER else states.rotate_at,
     }
+
+
+def _part(key: KeyOf) -> str:
+    return f"keys:{getattr(key, '__module__', '')}.{getattr(key, '__qualname__', repr(key))}"
 
 
 def _finite(number: float) -> float | None:

@@ -6,42 +6,122 @@ cap bites, and which keys are forgotten depends on the events alone, never on wh
 """
 
 import math
+from itertools import islice
+from operator import itemgetter
 from typing import Any
 
-from detectors.base import NEVER, Detector, KeyState
+import msgspec
+
+from detectors.base import NEVER, Detector, KeyState, encode_state
+from monitor.rows import Rows
+
+_NOTHING = msgspec.Raw(b"{}")
 
 Slots = list[KeyState | None]
 """The young states of one key, one place for each detector that shares its key function."""
 
 
 class KeyGroup:
-    """The detectors that share a key function, and the young states of all of them by key: one look-up finds them all."""
+    """The detectors that share a key function, and the young states of all of them by key: one look-up finds them all.
 
-    __slots__ = ("hot", "size", "unknown")
+    It also knows which keys have changed since the last checkpoint. A checkpoint's row of a key is ``{detector: [generation, state]}``.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_early", "hot", "members", "name", "pending", "size", "touched", "tracking", "unknown", "whole")
+
+    def __init__(self, name: str = "", *, tracking: bool = False) -> None:
+        self.name = name
+        """Of its part of a checkpoint."""
+        self.tracking = tracking
+        """Whether changes are noted at all. Without checkpoints to take them away they would pile up."""
         self.hot: dict[str, Slots] = {}
+        self.members: list[KeyedState] = []
+        self.touched: dict[str, None] = {}
+        """Keys with a change that no checkpoint has yet."""
+        self.pending: dict[str, None] = {}
+        """Keys listed for the checkpoint that is being made."""
+        self.whole = False
+        self._early: dict[str, Any] = {}
         self.size = 0
         self.unknown: Slots = []
         """What stands for a key without young states; never written to."""
 
-    def join(self) -> int:
+    def join(self, states: "KeyedState") -> int:
         """The place of one more detector."""
+        self.members.append(states)
         self.size += 1
         self.unknown.append(None)
         return self.size - 1
+
+    def touch(self, key: str) -> None:
+        """The states of a key are about to change."""
+        self.touched[key] = None
+        if key in self.pending:
+            del self.pending[key]
+            self._early[key] = msgspec.Raw(encode_state(self._row(key)))
+
+    def list_touched(self, *, everything: bool) -> None:
+        """A checkpoint begins: list what it has to write."""
+        self.pending, self.touched = self.touched, {}
+        if everything:
+            self.pending = dict.fromkeys(key for states in self.members for generation in (states.young, states.old) for key in generation)
+        self.whole = everything
+
+    def encode_some(self, most: int) -> Rows | None:
+        """See ``Listed``."""
+        pending, values, gone = self.pending, self._early, []
+        if not (pending or values or self.whole):
+            return None
+        self._early = {}
+        for key in list(islice(pending, most)):
+            del pending[key]
+            values[key] = self._row(key)
+        for key in [key for key, row in values.items() if not row or row == _NOTHING]:
+            del values[key]
+            gone.append(key)
+        rows = Rows(self.name, encode_state(values), gone, self.whole)
+        self.whole = False
+        return rows
+
+    def _row(self, key: str) -> dict[str, tuple[int, KeyState]]:
+        row = {}
+        for states in self.members:
+            state = states.young.get(key)
+            if state is not None:
+                row[states.label] = (states.generation, state)
+            elif key in states.old:
+                row[states.label] = (states.generation - 1, states.old[key])
+        return row
 
 
 class KeyedState:
     """The states of one detector instance. At most ``detector.max_keys`` are held."""
 
-    __slots__ = ("_carried", "_half", "detector", "evictions", "group", "index", "old", "passive", "rotate_at", "slot", "young")
+    __slots__ = (
+        "_carried",
+        "_half",
+        "detector",
+        "evictions",
+        "generation",
+        "group",
+        "index",
+        "label",
+        "old",
+        "passive",
+        "rotate_at",
+        "slot",
+        "young",
+    )
 
     def __init__(self, index: int, detector: Detector[Any], group: KeyGroup | None = None) -> None:
         self.index = index
         self.group = KeyGroup() if group is None else group
-        self.slot = self.group.join()
+        self.slot = self.group.join(self)
         self.detector = detector
+        self.label = f"{detector.name}/{detector.variant}"
+        """Unique among the instances."""
+        self.generation = 1
+        """Of the young states; the old ones are of the one before."""
         self.passive = detector.passive
         self.young: dict[str, KeyState] = {}
         self.old: dict[str, KeyState] = {}
@@ -91,6 +171,12 @@ class KeyedState:
     def _rotate(self, *, evicting: bool) -> None:
         # A key with a timer (an open alert, a wait) is carried over as long as there is room: a flood must not end it.
         waiting = [(key, state) for key, state in self.old.items() if state.wake_at != NEVER]
+        if len(waiting) > self._carried:
+            waiting.sort(key=itemgetter(0))  # who is left must not depend on what was restored in which order
+        if self.group.tracking:
+            for key in self.old:
+                self.group.touch(key)
+        self.generation += 1
         carried = dict(waiting[: self._carried])
         self.evictions += len(self.old if evicting else waiting) - len(carried)
         carried.update(self.young)

@@ -4,7 +4,7 @@ A parser is made once per input. It holds no clock and does no IO. What it remem
 its ``Context``, which all inputs of a run share: cutting a log into files changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -20,8 +20,10 @@ class Recent:
 
     def __init__(self, limit: int = 20_000) -> None:
         self._limit = limit
+        self._generation = 0
         self._young: dict[str, int] = {}
         self._old: dict[str, int] = {}
+        self._touched: dict[str, None] | None = None
 
     def get(self, text: str) -> int:
         """What was put last; 0 when there is nothing (any more)."""
@@ -32,9 +34,14 @@ class Recent:
         """Remember ``n`` for this text."""
         young = self._young
         if text not in young and len(young) >= self._limit:
+            if self._touched is not None:
+                self._touched.update(dict.fromkeys(self._old))
+            self._generation += 1
             self._old, self._young = young, {}
             young = self._young
         young[text] = n
+        if self._touched is not None:
+            self._touched[text] = None
 
     def number(self, text: str) -> int:
         """How often this text was numbered before: 0, 1, 2, … Two equal log lines are two events; their number tells them apart."""
@@ -42,13 +49,31 @@ class Recent:
         self.put(text, n + 1)
         return n
 
-    def dump(self) -> list[dict[str, int]]:
-        """JSON-ready, shares nothing with this object."""
-        return [dict(self._young), dict(self._old)]
+    def changed(self, *, everything: bool) -> tuple[dict[str, list[int]], list[str], int]:
+        """What a checkpoint has to write: rows (generation, count) by text, the texts forgotten, and the present generation.
 
-    def load(self, data: Sequence[Mapping[str, int]]) -> None:
-        """Take over what ``dump`` returned."""
-        self._young, self._old = dict(data[0]), dict(data[1])
+        From the first call on, changes are noted for the next one.
+        """
+        texts = {**self._old, **self._young} if everything or self._touched is None else self._touched
+        rows: dict[str, list[int]] = {}
+        gone: list[str] = []
+        for text in texts:
+            if text in self._young:
+                rows[text] = [self._generation, self._young[text]]
+            elif text in self._old:
+                rows[text] = [self._generation - 1, self._old[text]]
+            else:
+                gone.append(text)
+        self._touched = {}
+        return rows, gone, self._generation
+
+    def load(self, rows: Iterable[tuple[str, Sequence[int]]], generation: int) -> None:
+        """Take over the rows that checkpoints left, and the generation of the last one."""
+        self._generation, self._young, self._old = generation, {}, {}
+        for text, (of, n) in rows:
+            if of >= generation - 1:
+                (self._young if of == generation else self._old)[text] = n
+        self._touched = {}
 
 
 class Memory:
@@ -60,14 +85,9 @@ class Memory:
         self.sessions = Recent()
         """What was already said about one connection (``host/pid``), for formats that spread it over several lines."""
 
-    def dump(self) -> dict[str, Any]:
-        """JSON-ready, shares nothing with this object."""
-        return {"lines": self.lines.dump(), "sessions": self.sessions.dump()}
-
-    def load(self, data: Mapping[str, Any]) -> None:
-        """Take over what ``dump`` returned."""
-        self.lines.load(data["lines"])
-        self.sessions.load(data["sessions"])
+    def parts(self) -> dict[str, Recent]:
+        """By the names they have in a checkpoint."""
+        return {"lines": self.lines, "sessions": self.sessions}
 
 
 class Context(msgspec.Struct):

@@ -16,6 +16,7 @@ from schemas.event import KINDS, ActorType, Event, Outcome
 from schemas.formats import SURE_ENOUGH, detect
 from schemas.formats.base import Memory, Recent
 from schemas.stamps import EARLIEST_TS, LATEST_TS
+from tests.checkpoints import copied
 from tests.contract.format_case import Case, cases, disturbed, outcome_of, parsed
 
 pytestmark = pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
@@ -140,11 +141,9 @@ def test_memory_survives_json_at_any_cut(case: Case) -> None:
         memory = Memory()
         parser = case.parser(memory)
         before = parsed(parser, records[:cut])
-        saved = orjson.loads(orjson.dumps([memory.dump(), parser.dump()]))
-        fresh = Memory()
-        fresh.load(saved[0])
+        fresh = copied(memory)
         continued = case.parser(fresh)
-        continued.load(saved[1])
+        continued.load(orjson.loads(orjson.dumps(parser.dump())))
         assert before + parsed(continued, records[cut:]) == expected
 
 
@@ -172,9 +171,8 @@ def test_memory_is_bounded(case: Case) -> None:
     parser = case.parser(memory)
     for record in case.disturbed(2, 3000):
         outcome_of(parser, record)
-    held = memory.dump()
-    assert sum(map(len, held["lines"])) <= 100
-    assert sum(map(len, held["sessions"])) <= 100
+    for part in memory.parts().values():
+        assert len(part.changed(everything=True)[0]) <= 100
     assert len(orjson.dumps(parser.dump())) <= 64 * 1024
 
 

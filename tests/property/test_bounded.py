@@ -21,6 +21,7 @@ from schemas.event import Event
 from schemas.finding import Finding
 from schemas.severity import RANK
 from schemas.text import printable
+from tests.checkpoints import whole_of
 from tests.helpers import T0
 from tests.property.runs import Pipeline
 from tests.property.strategies import EACH_AND_ALL, LATENESS_S, delayed, delays, instances, logs, placed, record, search, title_of
@@ -185,7 +186,7 @@ def test_the_greatest_amounts_do_not_break_the_snapshot(name: str, variant: str)
             found += runner.run("log", [strange(i, kind, 1.0, "success", tenant="acme", **ENTITY_FIELDS[detector.entity_type], **huge)])
     found += runner.finish()
     assert not runner.failed
-    orjson.dumps(runner.snapshot())
+    whole_of(runner)
     orjson.dumps([msgspec.to_builtins(finding) for finding in found])
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import orjson
 import pytest
 
 from monitor.alerts.correlate import REOPEN_S, Correlator, alert_id, dedup_key
 from schemas.alert import Alert
 from schemas.finding import Finding
+from tests.checkpoints import read, write
 from tests.helpers import T0
 from tests.probes import Probe, said
 
@@ -193,8 +193,8 @@ def test_memory_of_resolved_alerts_is_bounded() -> None:
     c = correlator(max_open=10)
     for i in range(100):
         take(said("e", entity=f"actor{i}"), said("e", T0 + 9, "close", entity=f"actor{i}"), by=c)
-    assert len(c.dump()["past"]) == 10
-    assert c.dump()["last"] == {}
+    rows = list(write(c.changed(everything=True))["alerts"].values())
+    assert [row["last"] for row in rows] == [None] * 10
 
 
 # -- incidents --------------------------------------------------------------------------------------------------------------------
@@ -234,12 +234,13 @@ STORY = [
 def test_a_restored_correlator_goes_on_as_if_nothing_had_happened(at: int, max_open: int) -> None:
     whole, first, second = (correlator(max_open) for _ in range(3))
     expected = take(*STORY, by=whole)
-    got = take(*STORY[:at], by=first)
-    saved = first.dump()
-    text = orjson.dumps(saved)
-    second.load(orjson.loads(text))
+    tables = write(first.changed(everything=True))
+    got = []
+    for finding in STORY[:at]:
+        got += take(finding, by=first)
+        write(first.changed(everything=False), tables)
+    assert tables == write(first.changed(everything=True))
+    second.restore(read(tables))
     got += take(*STORY[at:], by=second)
     assert got == expected
     assert second.forgotten == whole.forgotten
-    take(*STORY[at:], by=first)
-    assert orjson.dumps(saved) == text

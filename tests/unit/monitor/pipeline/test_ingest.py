@@ -13,6 +13,7 @@ from schemas.event import Event
 from schemas.formats import FORMATS
 from schemas.formats.base import Context, Memory
 from schemas.text import bounded_name
+from tests.checkpoints import read, write
 from tests.helpers import T0
 
 Kept = list[tuple[str, int, bytes, str]]
@@ -150,7 +151,7 @@ def test_it_goes_on_after_a_restart_as_if_nothing_had_happened(cut: int) -> None
     first = ingest(kept, seen)
     got = take(first, records[:cut])
     fresh = Seen()
-    fresh.load(orjson.loads(orjson.dumps(seen.dump())))
+    fresh.restore(read(write(seen.changed(everything=True))))
     second = ingest(kept, fresh)
     second.load(orjson.loads(orjson.dumps(first.dump())))
     got += take(second, records[cut:], first_line=cut + 1)

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-import orjson
 import pytest
 
 from detectors.base import by_actor, by_ip
 from monitor.pipeline.runner import Runner
+from monitor.rows import Capture
 from schemas.event import Event
+from tests.checkpoints import read, whole_of, write
 from tests.helpers import T0, event
 from tests.probes import Probe, says
 
@@ -230,7 +231,7 @@ def test_a_key_function_that_raises_disables_those_who_use_it() -> None:
 
 def restored(r: Runner, *detectors: Probe) -> Runner:
     fresh = runner(*detectors)
-    fresh.restore(orjson.loads(orjson.dumps(r.snapshot())))
+    fresh.restore(read(whole_of(r)))
     return fresh
 
 
@@ -246,13 +247,36 @@ def test_a_restored_runner_goes_on_as_if_nothing_had_happened(at: int) -> None:
     assert second.late == whole.late == 1
 
 
-def test_a_snapshot_shares_nothing_with_the_runner() -> None:
-    r = runner()
+def test_a_checkpoint_is_of_the_moment_it_began_whatever_happens_while_it_is_encoded() -> None:
+    r = runner(Probe(sets=10), tracking=True)
     r.run("log", [alice(0), alice(5)])
-    saved = r.snapshot()
-    text = orjson.dumps(saved)
+    expected = whole_of(r)
+    capture = Capture(r.changed(everything=True), r.groups)
     r.run("log", [alice(6), alice(90)])
-    assert orjson.dumps(saved) == text
+    assert write(capture.finish()) == expected
+
+
+def test_checkpoints_of_what_has_changed_add_up_to_the_whole() -> None:
+    log = [alice(i * 7, actor=f"a{i % 17}" if i % 3 else "busy") for i in range(300)]
+    r = runner(Probe(sets=10, ttl_s=60), tracking=True)
+    tables = whole_of(r)
+    for each in log:
+        capture = Capture(r.changed(everything=False), r.groups)
+        capture.step(2)
+        r.run("log", [each])
+        write(capture.finish(), tables)
+    write(Capture(r.changed(everything=False), r.groups).finish(), tables)
+    assert tables == whole_of(r)
+    assert len(tables[r.groups[0].name]) > 3
+
+
+def test_a_checkpoint_writes_no_more_than_what_has_changed() -> None:
+    r = runner(tracking=True)
+    r.run("log", [alice(i / 1000, actor=f"a{i}") for i in range(500)] + [alice(3)])
+    assert len(whole_of(r)[r.groups[0].name]) == 500
+    r.run("log", [alice(5, actor="a7"), alice(9, actor="a8")])
+    tables = write(Capture(r.changed(everything=False), r.groups).finish())
+    assert len(tables[r.groups[0].name]) == 2
 
 
 def test_a_disabled_detector_stays_disabled_after_a_restart() -> None:

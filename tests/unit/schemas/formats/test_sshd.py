@@ -4,6 +4,7 @@ from schemas.errors import RejectError
 from schemas.event import Event
 from schemas.formats.base import Context, Memory
 from schemas.formats.sshd import FORMAT, SshdParser
+from tests.checkpoints import copied
 
 Said = tuple[str, str | None, str | None, str | None, str | None]
 """Outcome, actor, address, reason, action."""
@@ -211,11 +212,10 @@ def test_process_id_seen_again_later_is_another_connection() -> None:
 def test_attempts_are_joined_across_files_and_restarts() -> None:
     memory = Memory()
     assert len(parser(memory).parse(line(INVALID))) == 1
-    restored = Memory()
-    restored.load(memory.dump())
+    restored = copied(memory)
     assert parser(memory).parse(line(FAILED_X)) == ()
     assert parser(restored).parse(line(FAILED_X)) == ()
-    assert all(0 < n < 2**63 for generation in memory.sessions.dump() for n in generation.values())
+    assert all(0 < n < 2**63 for _, n in memory.sessions.changed(everything=True)[0].values())
 
 
 def test_log_with_nothing_but_pam_is_seen_after_a_few_lines() -> None:
