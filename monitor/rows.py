@@ -30,6 +30,13 @@ class Rows(msgspec.Struct, frozen=True):
     """Keys of rows that are no more. None of them is among ``values``."""
     whole: bool = False
     """These are all rows of the part: what it had before is no more."""
+    count: int = 0
+    """How many rows ``values`` holds, where it is encoded already."""
+
+    @property
+    def size(self) -> int:
+        """Rows written and taken away."""
+        return (self.count if isinstance(self.values, bytes) else len(self.values)) + len(self.gone)
 
     def encoded(self) -> bytes:
         """The values as one JSON object."""

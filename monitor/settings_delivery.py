@@ -45,7 +45,9 @@ class BreakerSettings(Strict):
 class StormSettings(Strict):
     """What is too much for people: beyond it, one message stands for all further incidents."""
 
-    limit: int = Field(default=20, ge=1, le=100_000, description="New incidents that are notified of in `per_s`.")
+    limit: int = Field(
+        default=20, ge=1, le=10_000, description="New incidents of one severity or a graver one that are notified of in `per_s`."
+    )
     per_s: float = Field(
         default=600.0, ge=1, le=86_400, description="Time in which they are counted, and between two summaries of a storm."
     )

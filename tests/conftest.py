@@ -7,12 +7,15 @@ groups (``browser,realdata``) that must run, so that what is missing is a failur
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from tests.kafka_broker import Broker
 
 # Where groups are required, as in CI, hypothesis searches the same examples each time: a red run then comes from the change and not from luck.
 # Elsewhere the search is random, and finds more.
@@ -21,7 +24,7 @@ if os.environ.get("WATCHFLOOR_REQUIRE"):
     hypothesis.settings.load_profile("repeatable")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-GROUPS = frozenset({"browser", "realdata"})
+GROUPS = frozenset({"browser", "kafka", "realdata"})
 """Markers of the tests that may be left out."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -60,6 +63,31 @@ def chromium() -> Path:
     if named:
         leave_out("browser", "WATCHFLOOR_CHROMIUM names no executable")
     leave_out("browser", "Chromium is not on this machine (install it, or set WATCHFLOOR_CHROMIUM)")
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Broker]":
+    """A running Kafka broker: the one ``WATCHFLOOR_TEST_KAFKA`` names, else one of this process's own, stopped at the end."""
+    from tests.kafka_broker import Broker, GivenBroker, MissingToolsError  # noqa: PLC0415 - most runs of a few tests need none
+
+    given = os.environ.get("WATCHFLOOR_TEST_KAFKA")
+    try:
+        one = GivenBroker(given) if given else Broker(tmp_path_factory.mktemp("kafka"))
+    except MissingToolsError as exc:
+        leave_out("kafka", str(exc))
+    try:
+        one.start()
+        yield one
+    finally:
+        one.stop()
+
+
+@pytest.fixture
+def own_broker(broker: "Broker") -> "Broker":
+    """A broker that the test may kill and reach by every listener. It is running again when the test ends."""
+    if not broker.is_own:
+        leave_out("kafka", "WATCHFLOOR_TEST_KAFKA names a broker that is not the tests' own: no crashes, no TLS")
+    return broker
 
 
 def pytest_configure() -> None:

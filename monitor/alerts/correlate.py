@@ -76,6 +76,11 @@ class Correlator:
         self._resolved = 0
         self._touched: dict[str, None] | None = None
 
+    @property
+    def open(self) -> int:
+        """Alerts that fire."""
+        return len(self._incidents.members)
+
     def take(self, findings: Iterable[Finding]) -> list[Alert]:
         """The alert versions that these findings make, in their order."""
         alerts: list[Alert] = []

@@ -4,9 +4,8 @@ The outer loops differ in where records come from and when they stop; below this
 """
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
-
-import msgspec
 
 from detectors.base import BaseDetector
 from monitor.alerts.correlate import Correlator
@@ -57,9 +56,11 @@ class Core:
         self.runner.open(source, position)
         return ingest
 
-    def feed(self, source: str, records: Sequence[bytes], lines: Sequence[int] | None = None) -> list[Alert]:
-        """Records of an input, in their order; the alert versions that became certain with them."""
-        return self.take(source, self.inputs[source].decode(records, range(1, len(records) + 1) if lines is None else lines))
+    def feed(
+        self, source: str, records: Sequence[bytes], lines: Sequence[int] | None = None, stamps: Sequence[float] | None = None
+    ) -> list[Alert]:
+        """Records of an input, in their order; the alert versions that became certain with them. ``stamps``: see ``Ingest.decode``."""
+        return self.take(source, self.inputs[source].decode(records, range(1, len(records) + 1) if lines is None else lines, stamps))
 
     def take(self, source: str, events: list[Event]) -> list[Alert]:
         """Events of an input that are decoded already."""
@@ -78,6 +79,15 @@ class Core:
         alerts = self.take(source, self.inputs[source].end())
         self.runner.close(source)
         return alerts
+
+    def rest(self, source: str) -> list[Alert]:
+        """An input has nothing at present: until it has, it does not hold the clock back."""
+        self.runner.close(source)
+        return self._alerts(self.runner.advance(-inf))
+
+    def advance(self, ts: float) -> list[Alert]:
+        """No input has anything, and event time has come to ``ts`` all the same."""
+        return self._alerts(self.runner.advance(ts))
 
     def finish(self) -> list[Alert]:
         """All inputs have ended."""
@@ -104,13 +114,6 @@ class Core:
             rows += (Rows(name, values, gone, everything), Rows(f"{name}_head", {"": {"generation": generation}}))
         return Capture(rows, self.runner.groups)
 
-    def snapshot(self) -> dict[str, dict[str, Any]]:
-        """All that is remembered: part → key → JSON-ready value."""
-        snapshot: dict[str, dict[str, Any]] = {}
-        for rows in self.capture(everything=True).finish():
-            snapshot.setdefault(rows.part, {}).update(msgspec.json.decode(rows.encoded()))
-        return snapshot
-
     def restore(self, saved: Saved, parsers: Mapping[str, Parser]) -> None:
         """Take over what checkpoints left. ``parsers``: a fresh parser for each of the inputs that are still read, by name."""
         for name, recent in self.memory.parts().items():
@@ -120,11 +123,6 @@ class Core:
             if name in parsers:
                 self.open(name, parsers[name]).load(data)
         self.runner.restore(saved)
-        for name in self.runner.sources - self.inputs.keys():
+        for name in self.runner.sources.keys() - self.inputs.keys():
             self.runner.close(name)
         self.correlator.restore(saved)
-
-
-def saved_rows(snapshot: Mapping[str, Mapping[str, Any]]) -> Saved:
-    """A snapshot as ``restore`` takes it."""
-    return {part: rows.items() for part, rows in snapshot.items()}

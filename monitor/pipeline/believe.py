@@ -18,6 +18,8 @@ from schemas.event import Event
 BY_TIME = attrgetter("ts", "id")
 LEAP_S = 86_400.0
 """A step ahead that is believed without more: one day."""
+SKEW_S = 86_400.0
+"""How far ahead of the broker's clock the clock of whoever wrote an event may be: one day, as for a step."""
 WITNESSES = 8
 """Events in a row that must be ahead to confirm a leap, the leaping one included."""
 

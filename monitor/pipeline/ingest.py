@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
-from monitor.pipeline.believe import LEAP_S, Suspect, Timeline
+from monitor.pipeline.believe import LEAP_S, SKEW_S, Suspect, Timeline
 from monitor.pipeline.seen import Seen
 from schemas.errors import RejectError
 from schemas.event import Event
@@ -40,8 +41,11 @@ class Ingest:
         """Event time this input has reached (−∞ before it is known)."""
         return self._timeline.believed
 
-    def decode(self, records: Sequence[bytes], lines: Sequence[int]) -> list[Event]:
-        """The events of some records, in their order. ``lines``: the line (or offset) each of them began at."""
+    def decode(self, records: Sequence[bytes], lines: Sequence[int], stamps: Sequence[float] | None = None) -> list[Event]:
+        """The events of some records, in their order. ``lines``: the line (or offset) each of them began at.
+
+        ``stamps``: when a broker took each of them (Unix seconds). It knows what time it is: an event may leap as far as that, and no further.
+        """
         # The hot loop: flat on purpose.
         events: list[Event] = []
         parse, timeline, seen = self._parser.parse, self._timeline, self._seen
@@ -49,7 +53,7 @@ class Ingest:
         append, repeats, irrelevant = events.append, 0, 0
         partly, unbounded = self._may_reject_parts, self._may_have_long_names
         limit, believed = timeline.limit, timeline.believed
-        for line, record in zip(lines, records, strict=True):
+        for line, record, stamp in zip(lines, records, repeat(None, len(records)) if stamps is None else stamps, strict=True):
             try:
                 parsed = parse(record)
             except RejectError as error:
@@ -70,6 +74,14 @@ class Ingest:
                 young[event_id] = None
                 ts = event.ts
                 if ts > limit:
+                    if stamp is not None and stamp > 0:
+                        if ts > stamp + SKEW_S:
+                            self.reject(line, record, RejectError("future_time", "time: later than the broker had it"))
+                            continue
+                        timeline.advance(ts)
+                        limit, believed = timeline.limit, timeline.believed
+                        append(event)
+                        continue
                     events.extend(timeline.doubt(Suspect(event, record, line)))
                     limit, believed = timeline.limit, timeline.believed
                     continue

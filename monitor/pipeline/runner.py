@@ -6,6 +6,7 @@ lies between. An event behind the watermark is handed on at once, and what it ma
 """
 
 import heapq
+from collections import Counter
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
@@ -34,6 +35,8 @@ _Rows = tuple[KeyOf, KeyGroup, list[_Row]]
 
 MOST_TIMERS = 4096
 """Timers from which on those that mean nothing any more are looked for."""
+_CLOCK = "\x00clock"
+"""Stands for the clock of the service where no source has anything to say of the time."""
 _ROTATION = ""  # a heap entry with this key and a negative index changes the generations of detector ~index
 
 
@@ -53,6 +56,8 @@ class Runner:
         self.watermark = -NEVER
         self.late = 0
         """Events that came behind the watermark."""
+        self.late_by: Counter[str] = Counter()
+        """The same by source, since this process began."""
         self.failed: dict[str, str] = {}
         """Detectors that raised an exception and are disabled: ``name/variant`` → type of the exception."""
         self.unread: dict[str, str] = {}
@@ -98,9 +103,14 @@ class Runner:
         self._sources.pop(source, None)
 
     @property
-    def sources(self) -> frozenset[str]:
-        """Those that hold the watermark back."""
-        return frozenset(self._sources)
+    def sources(self) -> Mapping[str, float]:
+        """Those that hold the watermark back, and how far each has come (event time)."""
+        return self._sources
+
+    @property
+    def held(self) -> int:
+        """Events that wait for the watermark."""
+        return len(self._held)
 
     # -- events -------------------------------------------------------------------------------------------------------------------
 
@@ -119,6 +129,7 @@ class Runner:
                 sources[source] = top
                 self._flush(found, in_order=in_order)
                 in_order, last = True, held[-1].ts if held else -NEVER
+                self.late_by[source] += 1
                 self._hand_on((event,), found, late=True)
                 continue
             if ts > last:
@@ -136,6 +147,17 @@ class Runner:
         """Events of a later time: they wait until the watermark has come to them, and do not move it."""
         for event in events:
             insort(self._held, event, key=IN_TIME)
+
+    def advance(self, ts: float) -> list[Finding]:
+        """A source has been closed, or (where none is open) time is known to have come to ``ts``; return what became certain with it."""
+        found: list[Finding] = []
+        if self._sources:
+            self._flush(found, in_order=True)
+        elif ts - self.lateness_s > self.watermark:
+            self._sources[_CLOCK] = ts
+            self._flush(found, in_order=True)
+            del self._sources[_CLOCK]
+        return found
 
     def finish(self) -> list[Finding]:
         """A finite input has ended: nothing can come between what is held, and nobody will say what is still unsaid."""

@@ -79,7 +79,7 @@ class KeyGroup:
         for key in [key for key, row in values.items() if not row or row == _NOTHING]:
             del values[key]
             gone.append(key)
-        rows = Rows(self.name, encode_state(values), gone, self.whole)
+        rows = Rows(self.name, encode_state(values), gone, self.whole, len(values))
         self.whole = False
         return rows
 

@@ -12,6 +12,7 @@ import msgspec
 
 HEAD_BYTES = 256
 """So much of the beginning tells files apart that had the same inode one after the other."""
+COPY_HEAD_BYTES = 32
 _DATED = re.compile(r"[.-][0-9][0-9T_.:-]*\Z")
 """What rotation adds to a name: ``.1``, ``-20260131``, ``.2026-01-31.1``."""
 
@@ -30,6 +31,12 @@ class Place(msgspec.Struct, frozen=True):
     def dump(self) -> dict[str, Any]:
         """JSON-ready."""
         return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+    def is_in_copy(self, descriptor: int) -> bool:
+        """Whether this other open file begins the same and goes as far; too short a beginning proves nothing."""
+        status = os.fstat(descriptor)
+        far = status.st_size >= self.offset and status.st_ino != self.inode and self.head_bytes >= COPY_HEAD_BYTES
+        return far and fingerprint(descriptor, self.head_bytes) == self.head
 
     def is_of(self, descriptor: int) -> bool:
         """Whether this open file is the one meant, and still goes as far as it was read."""
@@ -66,15 +73,18 @@ def open_regular(path: Path) -> int:
 
 
 def find_rotated(path: Path, place: Place) -> int | None:
-    """A descriptor of the file meant, under whatever name it has by now in the folder of ``path``."""
-    for name, inode in _siblings(path):
-        if inode != place.inode:
-            continue
+    """A descriptor of the file meant, under whatever name it has by now in the folder of ``path``; or of a copy of it.
+
+    Rotation that copies a file and then truncates it leaves the lines that were not read yet in the copy alone.
+    """
+    siblings = _siblings(path)
+    copies = [name for name, inode in siblings if inode != place.inode and name != path.name and name.startswith(path.name)]
+    for name in [name for name, inode in siblings if inode == place.inode] + copies:
         try:
             descriptor = open_regular(path.with_name(name))
         except OSError:
             continue
-        if place.is_of(descriptor):
+        if place.is_of(descriptor) or place.is_in_copy(descriptor):
             return descriptor
         os.close(descriptor)
     return None

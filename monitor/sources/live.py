@@ -39,7 +39,7 @@ class LiveSource(Protocol):
     """Delivers records until it is closed. All methods are called from one task, ``next`` again and again, also while paused."""
 
     async def start(self, positions: Mapping[str, Any]) -> None:
-        """Connect, and go on at these positions (by input; those it does not know begin where the settings say).
+        """Connect. ``positions``: as for ``seek``, for a source that reads at once.
 
         Raises ``ConfigurationError`` for what only a change of settings can cure, ``InputError`` for what cannot be reached.
         """
@@ -48,6 +48,15 @@ class LiveSource(Protocol):
     @property
     def inputs(self) -> Sequence[LiveInput]:
         """The inputs it reads now. Empty while another process of the group is the active one."""
+        ...
+
+    @property
+    def generation(self) -> int:
+        """0 until this process is the one that reads; one more each time it has become so anew. Whoever sees it change calls ``seek``."""
+        ...
+
+    async def seek(self, positions: Mapping[str, Any]) -> None:
+        """Go on at these positions, by input. Nothing is read between a change of ``generation`` and this."""
         ...
 
     async def next(self, wait_s: float) -> Sequence[Arrived]:
@@ -63,6 +72,11 @@ class LiveSource(Protocol):
 
     async def commit(self, positions: Mapping[str, Any]) -> None:
         """These positions are safe in the store. For information only: a failure is logged and costs nothing."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will ever come any more, as after the end of standard input."""
         ...
 
     def lag(self) -> Mapping[tuple[str, str], int]:

@@ -44,7 +44,7 @@ class Pipeline:
     def restart(self) -> None:
         """Go on with nothing but what the checkpoints say so far; this one adds what has changed since the last."""
         write(self.core.capture(everything=not self.store).finish(), self.store)
-        whole = orjson.loads(orjson.dumps(self.core.snapshot()))
+        whole = write(self.core.capture(everything=True).finish())
         assert _comparable(self.store) == _comparable(whole)
         self.core = self._fresh()
         self.core.restore(read(self.store), {name: parser(self.core) for name in self.store["inputs"]})

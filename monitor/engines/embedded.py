@@ -1,0 +1,344 @@
+"""The live service in one process: from the records of some sources to alerts that are safe in the store.
+
+One task reads, detects and checkpoints, in turn, so that nothing here needs a lock. Delivery is another task, and reads the store.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from monitor import checkpoint
+from monitor.engines.checkpointer import Checkpointer, Insert, Meters
+from monitor.engines.core import Core
+from monitor.sources.live import Arrived, LiveInput, LiveSource
+from monitor.store import Store
+from schemas.alert import Alert
+from schemas.errors import RejectError
+from schemas.formats import FORMATS
+from schemas.formats.base import Context
+
+log = logging.getLogger("watchfloor")
+
+POLL_S = 0.1
+IDLE_S = 2.0
+"""An input that has nothing for so long no longer holds the clock back."""
+MAX_HELD = 200_000
+"""Events that may wait for the watermark, before inputs that are ahead of others are made to wait instead; about 120 MB."""
+CLOCK_STEP_S = 1.0
+"""How often event time is moved on while nothing arrives."""
+
+
+class Listener(Meters, Protocol):
+    """Whom the engine tells what happens."""
+
+    def count_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Alert versions the pipeline has made."""
+        ...
+
+    def activated(self, engine: "Embedded") -> None:
+        """This process reads from now on."""
+        ...
+
+    def saved(self) -> None:
+        """Alerts may be waiting in the outbox."""
+        ...
+
+    def deactivated(self) -> None:
+        """Another process reads from now on."""
+        ...
+
+
+class Rejects(Protocol):
+    """Where records that are no events are kept."""
+
+    def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
+        """Take one; it is safe after ``flush``."""
+        ...
+
+    async def flush(self) -> None:
+        """All that was kept so far is safe when this returns."""
+        ...
+
+
+class Embedded:
+    """``make_core``: a fresh pipeline, with ``tracking``; ``adopt``: go on with a store of more inputs than are configured."""
+
+    def __init__(
+        self,
+        make_core: Callable[[Callable[[str, int, bytes, RejectError], None]], Core],
+        sources: Sequence[LiveSource],
+        store: Store,
+        insert: Insert,
+        rejects: Rejects,
+        listener: Listener,
+        labels: Sequence[str],
+        *,
+        interval_s: float = 5.0,
+        idle_s: float = IDLE_S,
+        max_record_bytes: int = 1_048_576,
+        adopt: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.core: Core | None = None
+        """``None`` while another process is the active one."""
+        self.caught_up: set[str] = set()
+        """Inputs that had nothing more when they were asked last."""
+        self.labels: dict[str, str] = {}
+        """Name of an input → what it is called in metrics."""
+        self._make_core, self._sources, self._store, self._insert = make_core, sources, store, insert
+        self._rejects, self._listener, self._configured = rejects, listener, labels
+        self._interval_s, self._idle_s, self._adopt, self._clock = interval_s, idle_s, adopt, clock
+        self._max_record_bytes = max_record_bytes
+        self._checkpointer: Checkpointer | None = None
+        self._positions: dict[str, Any] = {}
+        self._generations: list[int] = [0] * len(sources)
+        self._last_record: dict[str, float] = {}
+        self._resting: set[str] = set()
+        self._changed = False
+        self._moved = 0.0
+        self._stopping = asyncio.Event()
+        self._settle: asyncio.Event | None = None
+        self._settled = asyncio.Event()
+
+    # -- the loop -----------------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until ``stop``, or all inputs have ended. Raises ``ConfigurationError``, ``InputError`` and ``FencedError``."""
+        for source in self._sources:
+            await source.start({})
+        try:
+            while not self._stopping.is_set():
+                await self._turn()
+                if self.core is not None and all(source.ended for source in self._sources):
+                    break
+            if self.core is not None:
+                await self._end()
+        finally:
+            if self._checkpointer is not None:
+                self._checkpointer.abandon()
+            for source in self._sources:
+                await source.close()
+
+    def stop(self) -> None:
+        """Finish the batch in hand, make everything safe, and end ``run``."""
+        self._stopping.set()
+
+    async def settle(self) -> None:
+        """Make everything safe that was read so far: the partitions are about to go to another process, or to come back to this one."""
+        if self.core is None:
+            return
+        self._settle, self._settled = asyncio.Event(), asyncio.Event()
+        await self._settled.wait()
+
+    async def _turn(self) -> None:
+        await self._follow_ownership()
+        checkpointer = self._checkpointer
+        if self.core is None or checkpointer is None:
+            await self._read(POLL_S)
+            return
+        busy = checkpointer.failing
+        for source in self._sources:
+            source.pause(frozenset(self.core.inputs) if busy else self._ahead())
+        for number, arrived in enumerate(await self._read(POLL_S)):
+            if number:
+                await asyncio.sleep(0)  # the port and the deliveries want their turn too
+            self._take(arrived)
+        self._rest()
+        if checkpointer.due(changed=self._changed):
+            self._changed = False
+            checkpointer.begin(self.core, self._positions)
+        await checkpointer.step()
+        if self._settle is not None:
+            self._settle = None
+            try:
+                await checkpointer.finish(self.core, self._positions)
+            finally:
+                self._settled.set()
+
+    async def _read(self, wait_s: float) -> list[Arrived]:
+        found: list[Arrived] = []
+        for source in self._sources:
+            waits = wait_s if not found and source is self._sources[-1] else 0.0
+            found += await source.next(waits)
+        return found
+
+    def _take(self, arrived: Arrived) -> None:
+        core = self.core
+        if core is None or arrived.source not in core.inputs:
+            return
+        name = arrived.source
+        (self.caught_up.add if arrived.caught_up else self.caught_up.discard)(name)
+        if not arrived.records and not arrived.oversize:
+            if arrived.position is not None and self._positions.get(name) != arrived.position:
+                self._positions[name], self._changed = arrived.position, True
+            return
+        ingest = core.inputs[name]
+        for line, start in arrived.oversize:
+            ingest.reject(line, start, RejectError("too_long", f"record: more than {self._max_record_bytes} bytes"))
+        alerts = core.feed(name, arrived.records, arrived.lines, arrived.stamps)
+        self._positions[name], self._changed = arrived.position, True
+        self._last_record[name] = self._clock()
+        self._resting.discard(name)
+        self._found(alerts)
+
+    def _found(self, alerts: list[Alert]) -> None:
+        if alerts:
+            assert self._checkpointer is not None
+            self._checkpointer.waiting += alerts
+            self._listener.count_alerts(alerts)
+            self._changed = True
+
+    # -- time ---------------------------------------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """Inputs with nothing to say do not hold the clock back; when none has, it goes on as the one on the wall does."""
+        core, now = self.core, self._clock()
+        assert core is not None
+        for name in self.caught_up - self._resting:
+            if now - self._last_record.setdefault(name, now) >= self._idle_s:
+                self._resting.add(name)
+                self._found(core.rest(name))
+        if self._resting >= core.inputs.keys() and now - self._moved >= CLOCK_STEP_S:
+            self._moved = now
+            reached = max((ingest.believed for ingest in core.inputs.values()), default=float("-inf"))
+            if reached > float("-inf"):
+                quiet_s = now - max(self._last_record.values())
+                # As long after the last event as the inputs have been quiet; so old records that are fed in slowly stay in time.
+                self._found(core.advance(reached + core.runner.lateness_s + max(0.001, quiet_s - self._idle_s)))
+
+    def _ahead(self) -> frozenset[str]:
+        """Inputs to be left alone for now: those that are ahead of another, while too many events wait for that one."""
+        assert self.core is not None
+        runner = self.core.runner
+        if runner.held < MAX_HELD or len(runner.sources) < 2:
+            return frozenset()
+        slowest = min(runner.sources.values())
+        return frozenset(name for name, reached in runner.sources.items() if reached > slowest)
+
+    # -- who reads ----------------------------------------------------------------------------------------------------------------
+
+    async def _follow_ownership(self) -> None:
+        generations = [source.generation for source in self._sources]
+        inputs = [each for source in self._sources for each in source.inputs]
+        if not all(generations) or not inputs:
+            if self.core is not None:
+                log.warning("another process of the group reads now; this one stands by")
+                self._drop()
+            return
+        if generations != self._generations or self.core is None:
+            self._drop()
+            self._generations = generations
+            await self._activate(inputs)
+        else:
+            for each in inputs:
+                if each.source not in self.labels:
+                    self._open(self.core, each)  # a partition that is new
+
+    def _drop(self) -> None:
+        if self._checkpointer is not None:
+            self._checkpointer.abandon()
+        if self.core is not None:
+            self.core = self._checkpointer = None
+            self._listener.deactivated()
+
+    async def _activate(self, inputs: Sequence[LiveInput]) -> None:
+        """Take the store over, go on where it says, and remember what it remembers."""
+        await self._store.take_over()
+        core = self._make_core(self._keep)
+        self._positions, self.labels, self._last_record = {}, {}, {}
+        self.caught_up, self._resting = set(), set()
+        checkpointer = Checkpointer(
+            self._store,
+            self._insert,
+            self._configured,
+            self._listener,
+            interval_s=self._interval_s,
+            before=self._rejects.flush,
+            saved=self._after_checkpoint,
+        )
+
+        def restore(db: sqlite3.Connection) -> dict[str, Any]:
+            checkpoint.check(db, self._configured, adopt=self._adopt)
+            if not checkpoint.is_there(db):
+                return {}
+            parsers = {each.source: FORMATS[each.format].parser(Context(memory=core.memory, tenant=each.tenant)) for each in inputs}
+            core.restore(checkpoint.Reading(db), parsers)
+            return checkpoint.positions(db)
+
+        began = self._clock()
+        self._positions = await self._store.read(restore)
+        if self._positions or core.inputs:
+            checkpointer.restored()
+            log.info("went on from the last checkpoint, read in %.1f s", self._clock() - began)
+            for name, kind in core.runner.unread.items():
+                log.warning("detector %s begins anew: what it remembered cannot be read by this version (%s)", name, kind)
+        for each in inputs:
+            self._open(core, each)
+        for source in self._sources:
+            await source.seek(self._positions)
+        self.core, self._checkpointer = core, checkpointer
+        self._listener.activated(self)
+
+    def _open(self, core: Core, each: LiveInput) -> None:
+        self.labels[each.source] = each.label or each.source
+        if each.source not in core.inputs:
+            core.open(each.source, FORMATS[each.format].parser(Context(memory=core.memory, tenant=each.tenant, written_ts=time.time())))
+        else:
+            core.runner.open(each.source)
+
+    def _keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
+        self._rejects.keep(source, line, record, error)
+
+    async def _after_checkpoint(self, positions: Mapping[str, Any]) -> None:
+        self._listener.saved()
+        for source in self._sources:
+            await source.commit(positions)
+
+    async def _end(self) -> None:
+        """All is read that will be read by this process."""
+        assert self.core is not None
+        assert self._checkpointer is not None
+        if all(source.ended for source in self._sources):
+            for name in list(self.core.inputs):
+                self._found(self.core.close(name))
+            self._found(self.core.finish())
+        await self._checkpointer.finish(self.core, self._positions)
+
+    # -- facts for the metrics ----------------------------------------------------------------------------------------------------
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """See ``PipelineFacts``."""
+        return {} if self.core is None else self.core.inputs
+
+    @property
+    def late(self) -> Mapping[str, int]:
+        """See ``PipelineFacts``."""
+        return {} if self.core is None else self.core.runner.late_by
+
+    @property
+    def states(self) -> Sequence[Any]:
+        """See ``PipelineFacts``."""
+        return () if self.core is None else self.core.runner.states
+
+    @property
+    def failed(self) -> Mapping[str, str]:
+        """See ``PipelineFacts``."""
+        return {} if self.core is None else self.core.runner.failed
+
+    @property
+    def held_events(self) -> int:
+        """See ``PipelineFacts``."""
+        return 0 if self.core is None else self.core.runner.held
+
+    @property
+    def open_alerts(self) -> int:
+        """See ``PipelineFacts``."""
+        return 0 if self.core is None else self.core.correlator.open
+
+    def lag(self) -> Mapping[tuple[str, str], int]:
+        """See ``PipelineFacts``."""
+        return {key: n for source in self._sources for key, n in source.lag().items()}
