@@ -20,7 +20,7 @@ log = logging.getLogger("watchfloor")
 class Parts:
     """The pipeline and those of its parts that somebody asks for numbers afterwards."""
 
-    def __init__(self, settings: Settings, on_reject: OnReject | None = None) -> None:
+    def __init__(self, settings: Settings, on_reject: OnReject | None = None, *, tracking: bool = False) -> None:
         self.settings = settings
         self.allow: Allow | None = make_allow(settings.allow)
         places = settings.geography
@@ -37,6 +37,7 @@ class Parts:
             exempt=self.allow,
             on_reject=on_reject,
             on_failure=_report_failure,
+            tracking=tracking,
         )
 
 

@@ -157,6 +157,15 @@ def replay(
     return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value)
 
 
+@app.command(epilog="Example: watchfloor run -c watchfloor.yaml")
+@_guarded
+def run(config: ConfigOption = None) -> int:
+    """The service: read what is configured, as it comes, and deliver alerts until stopped."""
+    from monitor import service  # noqa: PLC0415
+
+    return service.run(_settings(config), lambda: _settings(config))
+
+
 @app.command(epilog="Example: watchfloor explain --alerts alerts.jsonl 3f9ac2 /var/log/auth.log")
 @_guarded
 def explain(

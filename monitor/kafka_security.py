@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 from aiokafka.abc import AbstractTokenProvider
+from aiokafka.errors import KafkaConnectionError
 
+from monitor.logs import register_secret
 from monitor.settings_kafka import KafkaOauth, KafkaSettings, KafkaTls
 from monitor.settings_sinks import secret_of
 from schemas.errors import ConfigurationError, InputError
@@ -72,8 +74,8 @@ def _why(exc: Exception) -> str:
     return (exc.strerror or "error").lower() if isinstance(exc, OSError) else "not a path"
 
 
-class Tokens(AbstractTokenProvider):  # type: ignore[misc] - the library has no types
-    """Tokens for OAUTHBEARER. Its errors name the setting, and never hold a token or a secret."""
+class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # the library has no types
+    """Tokens for OAUTHBEARER. What is wrong is in ``problem``, which never holds a token or a secret."""
 
     def __init__(self, oauth: KafkaOauth, setting: str = "kafka.sasl.oauth") -> None:
         self._oauth = oauth
@@ -85,13 +87,14 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] - the library has no 
         """Why the last token could not be had; ``None`` when it could."""
 
     async def token(self) -> str:
-        """The token of the moment. Raises ``ConfigurationError`` or ``InputError``."""
+        """The token of the moment. Raises the library's own error, so that it tries again, as with a broker that is gone."""
         try:
             async with self._lock:
                 token = await self._current()
+            register_secret(token)
         except (ConfigurationError, InputError) as exc:
             self.problem = exc
-            raise
+            raise KafkaConnectionError(str(exc)) from None
         self.problem = None
         return token
 
@@ -108,6 +111,7 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc] - the library has no 
         assert oauth.token_url is not None
         assert oauth.client_id is not None
         secret = secret_of(oauth.client_secret, oauth.client_secret_file, f"{self._setting}.client_secret")
+        register_secret(secret or "")
         form = {"grant_type": "client_credentials", **({"scope": oauth.scope} if oauth.scope else {})}
         trust = tls_context(KafkaTls(enabled=True, ca_file=oauth.ca_file), self._setting)
         try:
@@ -153,5 +157,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
     if sasl.oauth is not None:
         given["sasl_oauth_token_provider"] = Tokens(sasl.oauth)
     else:
-        given |= {"sasl_plain_username": sasl.username, "sasl_plain_password": sasl.secret()}
+        password = sasl.secret() or ""
+        register_secret(password)
+        given |= {"sasl_plain_username": sasl.username, "sasl_plain_password": password}
     return given

@@ -11,12 +11,17 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretSt
 from detectors.registry import DETECTORS, DetectorClass
 from detectors.settings import DetectorSettings, Strict
 from monitor.pipeline.allow import AllowEntry, Asn
+from monitor.settings_delivery import Route
 from monitor.settings_errors import problems
+from monitor.settings_follow import FollowSettings, StandardInputSettings
+from monitor.settings_http import HttpSettings
+from monitor.settings_kafka import KafkaSettings
 from monitor.settings_shape import is_secret, spot_of
+from monitor.settings_simulate import SimulateSettings
+from monitor.settings_sinks import SinkSettings
 from monitor.settings_sources import overlay, read_file, write_yaml
 from schemas.errors import ConfigurationError
 from schemas.event import Network
-from schemas.export import ExportName
 
 MASK = "********"
 """Stands for every secret that is set."""
@@ -37,9 +42,6 @@ def _once(networks: object) -> object:
     return networks
 
 
-_FORMAT = "How alerts are written: as watchfloor's own, as OCSF Detection Findings, or as documents of the Elastic Common Schema."
-
-
 class GeographySettings(Strict):
     """Where addresses are."""
 
@@ -55,22 +57,42 @@ class GeographySettings(Strict):
     )
 
 
-class FileSink(Strict):
-    """Alerts as lines of JSON in a file."""
+class StoreSettings(Strict):
+    """Where the service remembers what it has read, learned and still has to send."""
 
-    type: Literal["file"] = Field(description="Kind of sink.")
-    path: Path = Field(description="File the alerts are added to, one JSON object a line.")
-    format: ExportName = Field(default="native", description=_FORMAT)
+    path: Path = Field(default=Path("watchfloor.db"), description="SQLite database on a local disk; made when it is not there.")
+    checkpoint_interval_s: float = Field(
+        default=5.0,
+        ge=0.1,
+        le=300,
+        description="Time between two checkpoints while there is no alert; an alert is made safe at once. So much is read again after a crash.",
+    )
+    adopt: bool = Field(
+        default=False, description="Whether to go on with a store of a configuration that also reads other inputs, and to forget those."
+    )
+    keep_alerts_s: float = Field(
+        default=7 * 86_400.0, ge=3_600, le=3_650 * 86_400, description="How long delivered alerts stay in the store."
+    )
 
 
-class StdoutSink(Strict):
-    """Alerts as lines of JSON on standard output."""
+class ServiceSettings(Strict):
+    """How the service behaves as a process."""
 
-    type: Literal["stdout"] = Field(description="Kind of sink.")
-    format: ExportName = Field(default="native", description=_FORMAT)
-
-
-Sink = Annotated[FileSink | StdoutSink, Field(discriminator="type")]
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="Form of the log on standard error; `auto`: text on a terminal, else JSON lines."
+    )
+    drain_s: float = Field(
+        default=10.0, ge=0, le=300, description="Longest time that what is due is still sent when the service is stopped."
+    )
+    idle_s: float = Field(
+        default=2.0, ge=0.1, le=3_600, description="An input that has nothing for so long no longer holds the clock of the stream back."
+    )
+    max_lag_s: float = Field(
+        default=300.0, ge=1, le=86_400, description="How far behind the events the service may be and still count as ready."
+    )
+    rejects_file: Path | None = Field(
+        default=None, description="File that rejected records are added to, whole, with the reason; for inputs that are not of Kafka."
+    )
 
 
 def _check_name(name: str) -> str:
@@ -132,9 +154,17 @@ class Settings(Strict):
     geography: GeographySettings = Field(default=GeographySettings(), description="Where addresses are.")
     detectors: Detectors = Field(default=Detectors(), description="What is looked for, and its limits.")
     allow: tuple[AllowEntry, ...] = Field(default=(), description="Events that some detectors, or all, do not see.")
-    sinks: dict[Annotated[str, AfterValidator(_check_name)], Sink] = Field(
+    kafka: KafkaSettings | None = Field(default=None, description="Kafka: brokers, and the topics the service reads.")
+    follow: tuple[FollowSettings, ...] = Field(default=(), description="Log files that the service reads as they grow.")
+    standard_input: StandardInputSettings | None = Field(default=None, description="Records that the service reads from standard input.")
+    simulate: SimulateSettings | None = Field(default=None, description="Made-up traffic with attacks, to see the service at work.")
+    store: StoreSettings = Field(default=StoreSettings(), description="Where the service keeps what must survive it.")
+    service: ServiceSettings = Field(default=ServiceSettings(), description="How the service behaves as a process.")
+    http: HttpSettings = Field(default=HttpSettings(), description="The port for metrics, health and alerts.")
+    sinks: dict[Annotated[str, AfterValidator(_check_name)], SinkSettings] = Field(
         default={}, description="Where alerts go, each under a name of your own."
     )
+    routes: tuple[Route, ...] = Field(default=(), description="Which alerts go to which sinks; the first that matches. Empty: all to all.")
 
     def of(self, detector: str) -> DetectorSettings:
         """The settings of one detector, by its name in the registry."""

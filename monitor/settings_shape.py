@@ -25,7 +25,7 @@ UNITS = {
 MAX_NAME = 80
 """Characters of a name that an error shows."""
 
-_SECRET_NAME = re.compile(r"secret|token|password|key$", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"(?:secret|token|password|(?<!partition_)key$)(?!.*_(?:file|url)$)", re.IGNORECASE)
 _TEXTS = (str, Path, SecretStr, datetime)
 _LISTS = (tuple, list, set, frozenset, Sequence, AbstractSet)
 _NO_TYPE = type(None)

@@ -17,6 +17,8 @@ from schemas.severity import Severity
 MAX_SECRET_BYTES = 65_536
 """No secret is longer; a larger file is another one than was meant."""
 MAX_URL_CHARS = 2_048
+MIN_SIGNING_SECRET = 16
+"""Characters; a shorter secret can be guessed from one signed request."""
 
 PagerDutySeverity = Literal["critical", "error", "warning", "info"]
 
@@ -238,13 +240,21 @@ class PagerDutySink(NotifySettings):
         return self
 
 
+def _check_signing_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < MIN_SIGNING_SECRET:
+        raise ValueError(f"is too short; give {MIN_SIGNING_SECRET} or more characters")
+    return secret
+
+
 class WebhookSink(DeliverySettings):
     """Every version of every alert as JSON to an address of your own, signed if there is a secret."""
 
     type: Literal["webhook"] = Field(description="Kind of sink.")
     url: SecretUrl | None = Field(default=None, description="Address that is posted to; it is never shown, for it may hold a token.")
     url_file: Path | None = Field(default=None, description="File that holds it.")
-    secret: SecretStr | None = Field(default=None, min_length=16, description="What requests are signed with. Absent: they are not.")
+    secret: Annotated[SecretStr, AfterValidator(_check_signing_secret)] | None = Field(
+        default=None, description="What requests are signed with. Absent: they are not."
+    )
     secret_file: Path | None = Field(default=None, description="File that holds it.")
     headers: Annotated[dict[str, SecretStr], AfterValidator(_check_header_names)] = Field(
         default={}, description="Further headers, e.g. Authorization."

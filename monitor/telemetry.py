@@ -28,8 +28,9 @@ from schemas.severity import SEVERITIES
 
 OTHER = "other"
 """Stands for a label value that is in no fixed set, so that nothing can make the number of series grow."""
-Result = Literal["sent", "failed", "refused", "unreachable", "expired"]
-"""What became of an attempt to deliver: taken; a fault of the sink itself; never to be taken; may be taken later; given up for its age."""
+Result = Literal["sent", "failed", "refused", "unreachable", "expired", "repeated"]
+"""What became of an attempt to deliver: taken; a fault of the sink itself; never to be taken; may be taken later; given up for its age. And
+beside its own result: made again, because the process died before it knew how the one before had ended."""
 RESULTS: frozenset[str] = frozenset(get_args(Result))
 STAGES = ("cold", "learning", "mature")
 """How much a learned model knows of its key."""

@@ -156,7 +156,7 @@ class Broker:
     def _write_certificates(self) -> None:
         ca = trustme.CA()
         ca.cert_pem.write_to_path(self.ca_file)
-        server, client = ca.issue_cert("127.0.0.1", "localhost"), ca.issue_cert(common_name="watchfloor")
+        server, client = ca.issue_cert("127.0.0.1", "localhost"), ca.issue_cert("watchfloor.example.com")
         # Kafka reads keys in PKCS #8 only.
         key = load_pem_private_key(server.private_key_pem.bytes(), None).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (self.folder / "broker.pem").write_bytes(key + b"".join(pem.bytes() for pem in server.cert_chain_pems))
@@ -173,7 +173,7 @@ class Broker:
             for name, password in ((USER, PASSWORD), (STRANGER, STRANGERS_PASSWORD))
         ]
         # Any 16 bytes in URL-safe base64 are an id; asking the tool for one would cost a start of Java.
-        command = ["format", "--standalone", "-t", "d2F0Y2hmbG9vci10ZXN0cw", "-c", self.folder / "server.properties", *users]
+        command = ["format", "--standalone", "-t", "d2F0Y2hmbG9vci10ZXN0cw", "-c", str(self.folder / "server.properties"), *users]
         ran = subprocess.run(self._java("kafka.tools.StorageTool", *command), capture_output=True, text=True, check=False, timeout=60)
         assert ran.returncode == 0, ran.stdout + ran.stderr
 

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -15,12 +16,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import pytest
+import yaml
 
 from tests.conftest import leave_out
 
@@ -29,6 +30,10 @@ GROUP = "prometheus"
 PACKAGES = ("prometheus", "prometheus-alertmanager")
 NAMES = {"prometheus": "prometheus", "promtool": "promtool", "alertmanager": "prometheus-alertmanager", "amtool": "amtool"}
 """Of the programs: ours, and Debian's."""
+RULES = REPOSITORY / "deploy" / "prometheus" / "watchfloor.rules.yml"
+DASHBOARD = REPOSITORY / "deploy" / "grafana" / "dashboards" / "watchfloor-soc.json"
+ON_DEMAND = frozenset({"watchfloor_positions_reset_total"})
+"""Metrics without a series until what they count has happened."""
 FETCH_S = 120
 START_S = 30
 
@@ -129,9 +134,8 @@ def find_tools() -> PrometheusTools:
         return _unpacked(root) or _fetch(root)
 
 
-@pytest.fixture(scope="session")
-def prometheus_tools() -> PrometheusTools:
-    """Prometheus, Alertmanager and their tools."""
+def tools_or_leave_out() -> PrometheusTools:
+    """Prometheus, Alertmanager and their tools; else the test is skipped, or fails where the group is required. For a fixture of session scope."""
     try:
         return find_tools()
     except (UnavailableError, OSError) as exc:
@@ -218,3 +222,38 @@ def ask(prometheus_url: str, query: str) -> list[tuple[dict[str, str], float]]:
 def returns_data(prometheus_url: str, query: str) -> bool:
     """Whether a query finds at least one sample that is a number. Raises ``ValueError`` when it does not parse."""
     return any(value == value for _, value in ask(prometheus_url, query))  # noqa: PLR0124 - NaN, a quantile of nothing, is no data
+
+
+# -- what deploy/ asks of Prometheus ----------------------------------------------------------------------------------------------------
+
+_METRIC = re.compile(r"\b(?:(?:watchfloor|process)_[a-z_]+|up|job_source:[a-z_:0-9]+)\b")
+_VARIABLES = {"$__rate_interval": "1m", "$__range": "5m", "$job": ".*", "$instance": ".*"}
+
+
+def metrics_in(query: str) -> set[str]:
+    """Names of the metrics that a query of ours reads."""
+    return set(_METRIC.findall(query))
+
+
+def dashboard_queries(variables: Mapping[str, str] = _VARIABLES) -> dict[str, str]:
+    """The dashboard's queries, by panel and letter, with its variables filled in."""
+    board = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    found = {f"{panel['title']} {target['refId']}": target["expr"] for panel in board["panels"] for target in panel.get("targets", ())}
+    found |= {f"annotation {each['name']}": each["expr"] for each in board["annotations"]["list"]}
+    for variable, value in variables.items():
+        found = {name: query.replace(variable, value) for name, query in found.items()}
+    return found
+
+
+def rules() -> list[dict[str, Any]]:
+    """All rules, of alerts (``alert``) and records (``record``)."""
+    groups = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def queries() -> dict[str, str]:
+    """Everything that must find data where watchfloor runs and Prometheus has the rules: the dashboard's queries, what rules record, and
+    each metric that a rule reads (whole rules find something only when they fire).
+    """
+    read = set().union(*(metrics_in(rule["expr"]) for rule in rules())) - ON_DEMAND
+    return dashboard_queries() | {f"rules {name}": name for name in sorted(read)}

@@ -168,3 +168,22 @@ def keep_member(db: sqlite3.Connection, sink: str, group: str, row: Row, alert: 
 def is_member(db: sqlite3.Connection, sink: str, group: str, alert_id: str) -> bool:
     """Whether a group has that alert already."""
     return db.execute("SELECT 1 FROM members WHERE sink = ? AND grp = ? AND id = ?", (sink, group, alert_id)).fetchone() is not None
+
+
+def recent(db: sqlite3.Connection, limit: int, status: str | None) -> list[Alert]:
+    """The alerts that changed last, each in its last version, the newest first; of one status only, unless it is ``None``."""
+    rows = db.execute(
+        "SELECT alert FROM outbox WHERE seq IN (SELECT max(seq) FROM outbox GROUP BY id) AND (?1 IS NULL OR status = ?1)"
+        " ORDER BY seq DESC LIMIT ?2",
+        (status, limit),
+    )
+    return [alert for (text,) in rows if (alert := read(text)) is not None]
+
+
+def oldest_waiting(db: sqlite3.Connection) -> dict[str, float]:
+    """Sink → since when the oldest alert version waits that it has not passed (Unix seconds); sinks with none are left out."""
+    rows = db.execute(
+        "SELECT cursors.sink, outbox.created_at FROM cursors"
+        " JOIN outbox ON outbox.seq = (SELECT min(seq) FROM outbox WHERE outbox.seq > cursors.seq)"
+    )
+    return dict(rows.fetchall())

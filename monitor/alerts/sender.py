@@ -111,15 +111,15 @@ class Sender:
             self.pending = plan.pending
             if plan.buried:
                 self._on_result(self.name, "unreadable", 0.0, plan.buried)
-            if plan.job is not None:
-                self.quiet.clear()
-                await self._attempt(plan.job)
-                continue
             left_s = None if plan.due_at is None else plan.due_at - self._times.now()
-            if left_s is None or left_s > 0:
+            if plan.job is None and (left_s is None or left_s > 0):
                 if not self._woken.is_set():
                     self.quiet.set()
                 await self._wait(left_s)
+                continue
+            self.quiet.clear()
+            if plan.job is not None:
+                await self._attempt(plan.job)
             elif blocked_s > 0:
                 await self._wait(blocked_s)
             else:

@@ -1,14 +1,16 @@
 """Style ``state``: what fires now, sent at each change and again and again; what has resolved, for a while longer."""
 
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from monitor.alerts import cursors, outbox
 from monitor.alerts.cursors import Cursor
 from monitor.alerts.line import SCAN, Job, Plan, must
 from monitor.alerts.route import Router
-from monitor.notification import Notification
+from monitor.notification import Notification, Reason
 from monitor.settings_delivery import StateSettings
+from schemas.alert import Alert
 
 RESOLVED_S = 300.0
 """How long a resolved alert is still sent."""
@@ -46,23 +48,23 @@ class StateLine:
     def _job(self, db: sqlite3.Connection, now: float) -> Job | None:
         # What would be due soon goes along, so that alerts keep together in as few sends as possible.
         found = db.execute(
-            "SELECT id, version, alert FROM members WHERE sink = ? AND grp = ? AND (version > sent_version OR sent_at <= ?)"
+            "SELECT id, version, version > sent_version, alert FROM members WHERE sink = ? AND grp = ? AND (version > sent_version OR sent_at <= ?)"
             " ORDER BY version > sent_version DESC, sent_at, rowid LIMIT ?",
             (self._sink, _GROUP, now - self._refresh_s / 2, self._max_alerts),
         ).fetchall()
         if not found:
             return None
-        texts = tuple(text for _, _, text in found)
+        texts = tuple(text for *_, text in found)
         alerts = tuple(must(outbox.read(text)) for text in texts)
-        is_first = any(alert.version == 1 for alert in alerts)
+        changed = [alert for alert, (_, _, is_changed, _) in zip(alerts, found, strict=True) if is_changed]
         is_firing = any(alert.status == "firing" for alert in alerts)
         notification = Notification(
             key="state",
-            reason="resolved" if not is_firing else "new" if is_first else "update",
+            reason=_reason(changed),
             status="firing" if is_firing else "resolved",
             alerts=alerts,
         )
-        return Job(notification, {"alerts": [[alert_id, version] for alert_id, version, _ in found]}, texts, 1)
+        return Job(notification, {"alerts": [[alert_id, version] for alert_id, version, *_ in found]}, texts, 1)
 
     def _take_in(self, db: sqlite3.Connection, cursor: Cursor, now: float) -> int:
         buried = 0
@@ -120,3 +122,11 @@ class StateLine:
             [(version, now, self._sink, _GROUP, alert_id) for alert_id, version in job.claim["alerts"]],
         )
         cursors.settle(db, self._sink)
+
+
+def _reason(changed: Sequence[Alert]) -> Reason:
+    if not changed:
+        return "repeat"
+    if all(alert.status == "resolved" for alert in changed):
+        return "resolved"
+    return "new" if any(alert.version == 1 for alert in changed) else "update"

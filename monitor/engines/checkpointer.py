@@ -94,6 +94,11 @@ class Checkpointer:
         """The core holds what the store holds: from now on only changes are written."""
         self._everything = False
 
+    @property
+    def encoding(self) -> bool:
+        """Whether one has begun and waits for further slices."""
+        return self._job is not None and self._writing is None
+
     def due(self, *, changed: bool) -> bool:
         """Whether to begin one now. ``changed``: something was read since the last one."""
         if self._job is not None or self._writing is not None:

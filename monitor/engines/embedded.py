@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from monitor import checkpoint
 from monitor.engines.checkpointer import Checkpointer, Insert, Meters
 from monitor.engines.core import Core
+from monitor.pipeline.ingest import OnReject
 from monitor.sources.live import Arrived, LiveInput, LiveSource
 from monitor.store import Store
 from schemas.alert import Alert
@@ -38,15 +39,15 @@ class Listener(Meters, Protocol):
         """Alert versions the pipeline has made."""
         ...
 
-    def activated(self, engine: "Embedded") -> None:
-        """This process reads from now on."""
+    async def activated(self) -> None:
+        """This process reads from now on; also after a reload."""
         ...
 
     def saved(self) -> None:
         """Alerts may be waiting in the outbox."""
         ...
 
-    def deactivated(self) -> None:
+    async def deactivated(self) -> None:
         """Another process reads from now on."""
         ...
 
@@ -63,12 +64,16 @@ class Rejects(Protocol):
         ...
 
 
+MakeCore = Callable[[OnReject], Core]
+"""Makes a fresh pipeline with ``tracking``, which hands rejected records to the given function."""
+
+
 class Embedded:
-    """``make_core``: a fresh pipeline, with ``tracking``; ``adopt``: go on with a store of more inputs than are configured."""
+    """``labels``: the configured inputs; ``adopt``: go on with a store of more inputs than are configured."""
 
     def __init__(
         self,
-        make_core: Callable[[Callable[[str, int, bytes, RejectError], None]], Core],
+        make_core: MakeCore,
         sources: Sequence[LiveSource],
         store: Store,
         insert: Insert,
@@ -88,6 +93,7 @@ class Embedded:
         """Inputs that had nothing more when they were asked last."""
         self.labels: dict[str, str] = {}
         """Name of an input → what it is called in metrics."""
+        self._next_core: MakeCore | None = None
         self._make_core, self._sources, self._store, self._insert = make_core, sources, store, insert
         self._rejects, self._listener, self._configured = rejects, listener, labels
         self._interval_s, self._idle_s, self._adopt, self._clock = interval_s, idle_s, adopt, clock
@@ -108,7 +114,7 @@ class Embedded:
     async def run(self) -> None:
         """Until ``stop``, or all inputs have ended. Raises ``ConfigurationError``, ``InputError`` and ``FencedError``."""
         for source in self._sources:
-            await source.start({})
+            await source.start()
         try:
             while not self._stopping.is_set():
                 await self._turn()
@@ -126,6 +132,10 @@ class Embedded:
         """Finish the batch in hand, make everything safe, and end ``run``."""
         self._stopping.set()
 
+    def reload(self, make_core: MakeCore) -> None:
+        """Go on with another pipeline, which remembers what this one does. Takes effect after the batch in hand."""
+        self._next_core = make_core
+
     async def settle(self) -> None:
         """Make everything safe that was read so far: the partitions are about to go to another process, or to come back to this one."""
         if self.core is None:
@@ -134,6 +144,7 @@ class Embedded:
         await self._settled.wait()
 
     async def _turn(self) -> None:
+        await self._take_reload()
         await self._follow_ownership()
         checkpointer = self._checkpointer
         if self.core is None or checkpointer is None:
@@ -142,7 +153,7 @@ class Embedded:
         busy = checkpointer.failing
         for source in self._sources:
             source.pause(frozenset(self.core.inputs) if busy else self._ahead())
-        for number, arrived in enumerate(await self._read(POLL_S)):
+        for number, arrived in enumerate(await self._read(0.0 if checkpointer.encoding else POLL_S)):
             if number:
                 await asyncio.sleep(0)  # the port and the deliveries want their turn too
             self._take(arrived)
@@ -157,6 +168,16 @@ class Embedded:
                 await checkpointer.finish(self.core, self._positions)
             finally:
                 self._settled.set()
+
+    async def _take_reload(self) -> None:
+        if self._next_core is None:
+            return
+        self._make_core, self._next_core = self._next_core, None
+        if self.core is not None and self._checkpointer is not None:
+            await self._checkpointer.finish(self.core, self._positions)
+            inputs = [each for source in self._sources for each in source.inputs]
+            self._drop()
+            await self._activate(inputs)
 
     async def _read(self, wait_s: float) -> list[Arrived]:
         found: list[Arrived] = []
@@ -226,10 +247,10 @@ class Embedded:
         if not all(generations) or not inputs:
             if self.core is not None:
                 log.warning("another process of the group reads now; this one stands by")
-                self._drop()
+                await self._stand_by()
             return
         if generations != self._generations or self.core is None:
-            self._drop()
+            await self._stand_by()
             self._generations = generations
             await self._activate(inputs)
         else:
@@ -237,12 +258,15 @@ class Embedded:
                 if each.source not in self.labels:
                     self._open(self.core, each)  # a partition that is new
 
+    async def _stand_by(self) -> None:
+        if self.core is not None:
+            self._drop()
+            await self._listener.deactivated()
+
     def _drop(self) -> None:
         if self._checkpointer is not None:
             self._checkpointer.abandon()
-        if self.core is not None:
-            self.core = self._checkpointer = None
-            self._listener.deactivated()
+        self.core = self._checkpointer = None
 
     async def _activate(self, inputs: Sequence[LiveInput]) -> None:
         """Take the store over, go on where it says, and remember what it remembers."""
@@ -280,7 +304,7 @@ class Embedded:
         for source in self._sources:
             await source.seek(self._positions)
         self.core, self._checkpointer = core, checkpointer
-        self._listener.activated(self)
+        await self._listener.activated()
 
     def _open(self, core: Core, each: LiveInput) -> None:
         self.labels[each.source] = each.label or each.source
@@ -308,6 +332,11 @@ class Embedded:
         await self._checkpointer.finish(self.core, self._positions)
 
     # -- facts for the metrics ----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last checkpoint could not be written."""
+        return self._checkpointer is not None and self._checkpointer.failing
 
     @property
     def inputs(self) -> Mapping[str, Any]:

@@ -6,8 +6,8 @@ lies between. An event behind the watermark is handed on at once, and what it ma
 """
 
 import heapq
-from collections import Counter
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 from operator import attrgetter

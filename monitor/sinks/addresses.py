@@ -63,13 +63,17 @@ def embedded(address: Address) -> Address:
     if isinstance(address, IPv4Address):
         return address
     low = IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.ipv4_mapped is not None or address in _NAT64 or address in _SIIT:
+    if _is_translated(address):
         return low
     if address.sixtofour is not None:
         return address.sixtofour
     if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
         return low
     return address
+
+
+def _is_translated(address: Address) -> bool:
+    return isinstance(address, IPv6Address) and (address.ipv4_mapped is not None or address in _NAT64 or address in _SIIT)
 
 
 def kind_of(address: Address) -> str | None:
@@ -111,10 +115,8 @@ class Guard:
         except ValueError:
             return "unreadable"
         inner = embedded(whole)
-        for address in dict.fromkeys((inner, whole)):
-            # The mapped form is the IPv4 address written otherwise; all others are ways of their own, and both ends are looked at.
-            if address is whole and isinstance(whole, IPv6Address) and whole.ipv4_mapped is not None:
-                continue
+        # A translated address is the IPv4 one written otherwise. Tunnels are ways of their own, and both of their ends are looked at.
+        for address in (inner,) if _is_translated(whole) else dict.fromkeys((inner, whole)):
             kind = kind_of(address)
             if kind is not None and not self._is_allowed(address, kind):
                 return kind

@@ -24,22 +24,23 @@ def clean(text: str, limit: int) -> str:
 def escaped(text: str, limit: int) -> str:
     """``clean`` and escaped for Slack: at most ``limit`` characters as sent, and no escape is cut in two.
 
+    It is written nowhere how Slack counts, so characters beyond U+FFFF count as two, as they do in browsers.
+
     >>> escaped("<!channel> & co", 40), escaped("<<<<", 9)
     ('&lt;!channel&gt; &amp; co', '&lt;&lt;…')
     """
-    shown = clean(text, limit)
-    made = "".join(_ESCAPES.get(c, c) for c in shown)
-    if len(made) <= limit:
-        return made
-    parts: list[str] = []
+    parts = [_ESCAPES.get(c, c) for c in clean(text, limit)]
+    sizes = [len(part) + (part > "\uffff") for part in parts]
+    if sum(sizes) <= limit:
+        return "".join(parts)
     room = limit - 1
-    for c in shown:
-        part = _ESCAPES.get(c, c)
-        room -= len(part)
-        if room < 0:
+    kept = 0
+    for size in sizes:
+        if size > room:
             break
-        parts.append(part)
-    return "".join(parts) + "…"
+        room -= size
+        kept += 1
+    return "".join(parts[:kept]).removesuffix("…") + "…"
 
 
 def is_link(url: str) -> bool:

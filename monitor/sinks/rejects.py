@@ -21,13 +21,14 @@ class RejectFile:
     ``OutputError`` when it cannot be written any more.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, setting: str = "--rejects", *, append: bool = False) -> None:
         self._path = path
+        self._setting = setting
         try:
-            self._file = None if path is None else path.open("wb")
+            self._file = None if path is None else path.open("ab" if append else "wb")
         except (OSError, ValueError) as exc:
             why = (exc.strerror or "error").lower() if isinstance(exc, OSError) else "not a path"
-            raise ConfigurationError(f"--rejects: cannot write {path}: {why}; name a file in a folder that exists") from exc
+            raise ConfigurationError(f"{setting}: cannot write {path}: {why}; name a file in a folder that exists") from exc
 
     def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
         """Write one record."""
@@ -42,15 +43,27 @@ class RejectFile:
             self._file.write(visible(_encode(row)))
             self._file.write(b"\n")
         except OSError as exc:
-            raise failed(f"--rejects: {self._path}", exc) from exc
+            raise failed(f"{self._setting}: {self._path}", exc) from exc
+
+    async def flush(self) -> None:
+        """Write out what is buffered."""
+        if self._file is not None:
+            try:
+                self._file.flush()
+            except OSError as exc:
+                raise failed(f"{self._setting}: {self._path}", exc) from exc
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write out what is left."""
         if self._file is None:
             return
         try:
             self._file.close()
         except OSError as error:
-            raise failed(f"--rejects: {self._path}", error) from error
+            raise failed(f"{self._setting}: {self._path}", error) from error

@@ -4,6 +4,7 @@ Whatever a log can reach stands in ``plain_text`` without emoji, which Slack sho
 labels, severities, and links to ATT&CK and to the runbook.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,9 +15,11 @@ from schemas.severity import RANK
 
 Block = dict[str, Any]
 
+MAX_BLOCKS_CHARS = 12_000
+"""Slack refuses a message whose blocks have more than about 13,200 characters of JSON together (``msg_blocks_too_long``)."""
 MAX_HEADER = 150
 MAX_TEXT = 1_500
-"""Of the longest texts. Slack takes 3,000 in one block, but refuses a message whose blocks have more than about 13,200 together."""
+"""Of the longest texts; Slack takes 3,000 in one block."""
 MAX_FIELD = 400
 MAX_FALLBACK = 500
 MAX_OTHERS = 5
@@ -54,22 +57,30 @@ def _context(elements: Iterable[Block]) -> Block:
 
 def message(notification: Notification) -> dict[str, Any]:
     """``text`` (for notifications and screen readers), ``blocks`` and ``attachments`` (which carry the colour)."""
-    if notification.reason == "storm" or not notification.alerts:
-        return _storm(notification)
+    made: dict[str, Any] = {}
+    for part in (1, 2, 4, 8, 16):  # the share of its room that each text may take, should all of them be long
+        made = _storm(notification, part) if notification.reason == "storm" or not notification.alerts else _incident(notification, part)
+        # Escaped as JSON can be: nobody says in which form Slack counts.
+        if len(json.dumps([made["blocks"], made["attachments"]])) <= MAX_BLOCKS_CHARS:
+            break
+    return made
+
+
+def _incident(notification: Notification, part: int) -> dict[str, Any]:
     lead, *rest = notification.alerts
     severity = gravest(notification.alerts)
     resolved = notification.status == "resolved" and notification.reason != "test"
     title = f"{'Resolved: ' if resolved else 'Test: ' if notification.reason == 'test' else ''}{lead.title}"
     body = [
         _context([_own(_standing(notification, severity))]),
-        section(lead.summary),
-        {"type": "section", "fields": _fields(lead)},
-        section(f"Counterfactual: {lead.counterfactual or '–'}", 600),
-        _context(_links(lead)),
+        section(lead.summary, MAX_TEXT // part),
+        {"type": "section", "fields": _fields(lead, MAX_FIELD // part)},
+        section(f"Counterfactual: {lead.counterfactual or '–'}", 800 // part),
     ]
     if rest:
-        lines = ["Also in this incident:", *others_in_words(tuple(rest), MAX_OTHERS, 200)]
-        body.insert(4, {"type": "section", "text": _lines(lines)})
+        lines = ["Also in this incident:", *others_in_words(tuple(rest), MAX_OTHERS, 200 // part)]
+        body.append({"type": "section", "text": _lines(lines)})
+    body.append(_context(_links(lead)))
     body.append(_context([plain(f"alert {lead.id} · incident {lead.incident} · {lead.detector}", 250)]))
     return _made(f"[{severity}] {title}. {lead.summary}", title, RESOLVED_COLOUR if resolved else COLOURS[severity], body)
 
@@ -80,7 +91,7 @@ def _made(fallback: str, title: str, colour: str, body: list[Block]) -> dict[str
         "mrkdwn": False,
         "unfurl_links": False,
         "unfurl_media": False,
-        # The title stands outside of the attachment: with no blocks there, Slack would show ``text`` above it.
+        # The title stands outside of the attachment: without blocks there, Slack would show ``text`` above it.
         "blocks": [{"type": "header", "text": plain(title, MAX_HEADER)}],
         "attachments": [{"color": colour, "blocks": body}],
     }
@@ -95,7 +106,7 @@ def _standing(notification: Notification, severity: str) -> str:
     return " · ".join(words)
 
 
-def _fields(lead: Alert) -> list[Block]:
+def _fields(lead: Alert, limit: int) -> list[Block]:
     """Label and value side by side; Slack shows fields in two columns and takes ten of them."""
     rows = [
         ("Entity", f"{lead.entity.value or '–'} ({lead.entity.type})"),
@@ -104,7 +115,7 @@ def _fields(lead: Alert) -> list[Block]:
         ("First seen", moment(lead.first_seen)),
         ("Last seen", moment(lead.last_seen)),
     ]
-    return [element for label, value in rows if value is not None for element in (_own(f"*{label}*"), plain(value, MAX_FIELD))]
+    return [element for label, value in rows if value is not None for element in (_own(f"*{label}*"), plain(value, limit))]
 
 
 def _lines(lines: list[str]) -> Block:
@@ -124,7 +135,7 @@ def _links(lead: Alert) -> list[Block]:
     return elements or [_own("no runbook")]
 
 
-def _storm(notification: Notification) -> dict[str, Any]:
+def _storm(notification: Notification, part: int) -> dict[str, Any]:
     number = notification.suppressed or len(notification.alerts)
     title = f"Alert storm: {number:,} further incident{'' if number == 1 else 's'}"
     said = "More incidents begin than are worth a message each, so this one stands for them. All alerts are kept and go to the other sinks."
@@ -132,7 +143,7 @@ def _storm(notification: Notification) -> dict[str, Any]:
     body = [_context([_own(f"*{severity.upper()}* · storm")]), section(said)]
     if notification.alerts:
         worst = sorted(notification.alerts, key=lambda alert: -RANK[alert.severity])
-        lines = ["Among them:", *others_in_words(tuple(worst), 10, 200)]
+        lines = ["Among them:", *others_in_words(tuple(worst), 10, 200 // part)]
         body.append({"type": "section", "text": _lines(lines)})
     return _made(f"[{severity}] {title}", title, COLOURS[severity], body)
 

@@ -5,15 +5,12 @@ import hmac
 from typing import Any, ClassVar
 
 from monitor.notification import Notification, Style
-from monitor.settings_sinks import WebhookSink, header_problem, secret_of, url_problem
+from monitor.settings_sinks import MIN_SIGNING_SECRET, WebhookSink, header_problem, secret_of, url_problem
 from monitor.sinks.addresses import Guard
 from monitor.sinks.encode import encode
 from monitor.sinks.http import PRIVATE_CURE, ClientOptions, Http, HttpSink
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError
-
-MIN_SECRET = 16
-"""Characters; a shorter secret can be guessed from one signed request."""
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:
@@ -40,8 +37,8 @@ class Webhook(HttpSink):
             raise ConfigurationError(f"{place}.{'url' if settings.url is not None else 'url_file'}: {problem}")
         self._url = url
         self._secret = secret_of(settings.secret, settings.secret_file, f"{place}.secret")
-        if self._secret is not None and len(self._secret) < MIN_SECRET:
-            raise ConfigurationError(f"{place}.secret_file: is too short; write {MIN_SECRET} or more characters into it")
+        if self._secret is not None and len(self._secret) < MIN_SIGNING_SECRET:
+            raise ConfigurationError(f"{place}.secret_file: is too short; write {MIN_SIGNING_SECRET} or more characters into it")
         self._format = settings.format
         self._headers = _headers(place, settings)
         super().__init__(

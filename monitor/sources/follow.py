@@ -35,6 +35,7 @@ class FollowSource:
         self._files = [Followed(file, max_record_bytes, f"{setting}.{number}") for number, file in enumerate(files)]
         self._clock, self._sleep = clock, sleep
         self._lock = threading.Lock()  # a step may still run in its thread when its task was cancelled
+        self.generation = 0
         self._ready: dict[str, Arrived] = {}
         self._paused: frozenset[str] = frozenset()
         self.inputs: Sequence[LiveInput] = [
@@ -42,11 +43,15 @@ class FollowSource:
         ]
         """Every file is an input, also while it is not there."""
 
-    async def start(self, positions: Mapping[str, Any]) -> None:
-        """See ``LiveSource``. A file that is not there yet is no error."""
+    async def start(self) -> None:
+        """See ``LiveSource``."""
         for number, file in enumerate(self._settings):
             if file.path in [other.path for other in self._settings[:number]]:
                 raise ConfigurationError(f"{self._setting}.{number}.path: is given twice; keep one")
+        self.generation = 1
+
+    async def seek(self, positions: Mapping[str, Any]) -> None:
+        """See ``LiveSource``. A file that is not there yet is no error; one that can never be followed is a ``ConfigurationError``."""
         for followed in self._files:
             await asyncio.to_thread(followed.start, place_of(positions.get(followed.source)))
 
@@ -73,6 +78,11 @@ class FollowSource:
     def lag(self) -> Mapping[tuple[str, str], int]:
         """Not known: files are counted in bytes."""
         return {}
+
+    @property
+    def ended(self) -> bool:
+        """Never: a file can grow again."""
+        return False
 
     async def close(self) -> None:
         """Close all files."""

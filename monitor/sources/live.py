@@ -38,8 +38,8 @@ class LiveInput(msgspec.Struct, frozen=True):
 class LiveSource(Protocol):
     """Delivers records until it is closed. All methods are called from one task, ``next`` again and again, also while paused."""
 
-    async def start(self, positions: Mapping[str, Any]) -> None:
-        """Connect. ``positions``: as for ``seek``, for a source that reads at once.
+    async def start(self) -> None:
+        """Connect.
 
         Raises ``ConfigurationError`` for what only a change of settings can cure, ``InputError`` for what cannot be reached.
         """

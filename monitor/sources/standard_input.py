@@ -26,6 +26,7 @@ class StandardInput:
     def __init__(self, format: str, max_record_bytes: int = 1_048_576, *, tenant: str | None = None, descriptor: int = 0) -> None:  # noqa: A002 - as the setting is called
         self.inputs: Sequence[LiveInput] = [LiveInput("stdin", format, tenant, "stdin")]
         """The one there is."""
+        self.generation = 0
         self._lines = LineSplitter(max_record_bytes, keep_bytes=max_record_bytes)
         self._descriptor = descriptor
         self._pieces: deque[bytes] = deque()
@@ -43,12 +44,15 @@ class StandardInput:
         """Whether standard input has ended and all of it was handed out."""
         return self._finished
 
-    async def start(self, positions: Mapping[str, Any]) -> None:
-        """Begin to read. Positions mean nothing here."""
-        del positions
+    async def start(self) -> None:
+        """Begin to read."""
+        self.generation = 1
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._read, name="stdin", daemon=True)
         self._thread.start()
+
+    async def seek(self, positions: Mapping[str, Any]) -> None:
+        """Nothing: there is no place to go to."""
 
     async def next(self, wait_s: float) -> Sequence[Arrived]:
         """See ``LiveSource``; after the end at once, with nothing."""

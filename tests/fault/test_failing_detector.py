@@ -1,5 +1,4 @@
 """A bug in one detector: it is disabled, loudly, and the others find what they always find."""
-# ruff: noqa: ARG002 - a contract's method keeps its arguments where it needs none of them
 
 import json
 import subprocess

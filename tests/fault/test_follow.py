@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -10,6 +11,11 @@ import pytest
 
 from monitor.settings_follow import FollowSettings
 from monitor.sources.follow import FollowSource
+
+
+async def begin(source: FollowSource, positions: Mapping[str, Any]) -> None:
+    await source.start()
+    await source.seek(positions)
 
 
 class Story:
@@ -27,7 +33,7 @@ class Story:
 
     def begin(self) -> FollowSource:
         source = FollowSource([FollowSettings(path=self.path, format="native")], 1000, clock=lambda: self.now)
-        asyncio.run(source.start({} if self.position is None else {f"file:{self.path}": self.position}))
+        asyncio.run(begin(source, {} if self.position is None else {f"file:{self.path}": self.position}))
         return source
 
     def write(self) -> None:

@@ -49,7 +49,7 @@ class Memory:
     def inputs(self) -> list[LiveInput]:
         return [LiveInput(name, "native", None, "log") for name in self.records]
 
-    async def start(self, positions: Mapping[str, Any]) -> None:
+    async def start(self) -> None:
         pass
 
     async def seek(self, positions: Mapping[str, Any]) -> None:
@@ -109,10 +109,10 @@ class Told:
     def count_alerts(self, alerts: Sequence[Alert]) -> None:
         pass
 
-    def activated(self, engine: Embedded) -> None:
+    async def activated(self) -> None:
         pass
 
-    def deactivated(self) -> None:
+    async def deactivated(self) -> None:
         pass
 
     def saved(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import gzip
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +17,11 @@ from monitor.sources.live import Arrived, LiveInput
 from schemas.errors import ConfigurationError
 
 MAX_BYTES = 100
+
+
+async def begin(source: FollowSource, positions: Mapping[str, Any]) -> None:
+    await source.start()
+    await source.seek(positions)
 
 
 class Following:
@@ -34,7 +39,7 @@ class Following:
 
     def begin(self) -> FollowSource:
         source = FollowSource([self.settings], MAX_BYTES, clock=lambda: self.now)
-        asyncio.run(source.start({} if self.position is None else {self.name: self.position}))
+        asyncio.run(begin(source, {} if self.position is None else {self.name: self.position}))
         return source
 
     def restart(self, while_down: Callable[[], object] = lambda: None) -> None:
@@ -298,7 +303,7 @@ def test_next_waits_for_what_comes_and_no_longer_than_asked(path: Path) -> None:
 
         async def write_later() -> tuple[list[bytes], float]:
             source = FollowSource([FollowSettings(path=path, format="native")], MAX_BYTES)
-            await source.start({})
+            await begin(source, {})
             loop = asyncio.get_running_loop()
             loop.call_later(0.05, writer.write, b"three\n")
             began = loop.time()
@@ -342,14 +347,14 @@ def test_what_is_no_log_file_is_refused_at_the_start(make: Callable[[Path], None
     make(tmp_path / "it")
     source = FollowSource([FollowSettings(path=tmp_path / "it", format="native")], MAX_BYTES)
     with pytest.raises(ConfigurationError) as caught:
-        asyncio.run(source.start({}))
+        asyncio.run(begin(source, {}))
     assert str(caught.value) == problem
 
 
 def test_a_file_given_twice_is_refused(path: Path) -> None:
     file = FollowSettings(path=path, format="native")
     with pytest.raises(ConfigurationError, match=r"files\.1\.path: is given twice"):
-        asyncio.run(FollowSource([file, file], MAX_BYTES, setting="files").start({}))
+        asyncio.run(begin(FollowSource([file, file], MAX_BYTES, setting="files"), {}))
 
 
 @pytest.mark.parametrize("wrong", [{"format": "auto"}, {}, {"format": "native", "tenant": ""}, {"format": "native", "start": "middle"}])
@@ -363,7 +368,7 @@ def test_a_position_that_means_nothing_is_as_none(path: Path, position: object) 
     source = FollowSource([FollowSettings(path=path, format="native")], MAX_BYTES)
 
     async def scenario() -> list[bytes]:
-        await source.start({f"file:{path}": position})
+        await begin(source, {f"file:{path}": position})
         arrived = await source.next(0)
         await source.close()
         return [record for one in arrived for record in one.records]

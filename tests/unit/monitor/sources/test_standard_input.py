@@ -17,7 +17,7 @@ def with_pipe(scenario: Callable[[StandardInput, int], Coroutine[None, None, Non
 
     async def run() -> None:
         source = StandardInput("native", 100, descriptor=read)
-        await source.start({})
+        await source.start()
         try:
             await scenario(source, write)
         finally:

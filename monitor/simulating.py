@@ -1,0 +1,93 @@
+"""The `simulate` command, from its options to its exit code."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import IO
+
+from monitor.simulate.attacks import ATTACKS
+from monitor.simulate.generate import Simulation
+from monitor.simulate.world import Scenario, WorldSettings
+from monitor.sinks.errors import failed
+from schemas.errors import ConfigurationError
+
+ALL = "all"
+"""Stands for one attack of each kind."""
+_BLOCK = 5_000
+
+
+def simulate(
+    *,
+    out: Path,
+    truth: Path | None = None,
+    seed: int = 1,
+    start: float = WorldSettings().start,
+    hours: float = 24.0,
+    users: int = 200,
+    tenants: int = 4,
+    scenarios: Sequence[str] = (),
+    intensity: str = "high",
+    rate: float | None = None,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> int:
+    """Write events to ``out`` (``-``: standard output) and the truth to ``truth``; the exit code.
+
+    ``rate``: events per second, ``None`` as fast as it goes. Raises ``ConfigurationError`` for wrong settings, ``OutputError``.
+    """
+    if rate is not None and not 0 < rate <= 10_000_000:
+        raise ConfigurationError("--rate: is no number of events per second; use more than 0")
+    if truth is not None and os.path.realpath(truth) == os.path.realpath(out):
+        raise ConfigurationError("--truth: is the file of --out; name another one")
+    names = [name for given in scenarios for name in (ATTACKS if given == ALL else (given,))]
+    settings = WorldSettings(
+        seed=seed,
+        start=start,
+        hours=hours,
+        users=users,
+        tenants=tenants,
+        scenarios=tuple(Scenario(name=name, intensity=intensity) for name in names),
+    )
+    simulation = Simulation(settings)
+    with ExitStack() as stack:
+        if truth is not None:
+            with _open(stack, "--truth", truth) as file:
+                _write(file, "--truth", truth, b"".join(one.line() for one in simulation.truth))
+        file = _open(stack, "--out", out)
+        for block in _paced(simulation.events(), rate, now, sleep):
+            _write(file, "--out", out, b"\n".join(block) + b"\n")
+    return 0
+
+
+def _paced(events: Iterator[bytes], rate: float | None, now: Callable[[], float], sleep: Callable[[float], None]) -> Iterator[list[bytes]]:
+    """Blocks of events, ten a second where there is a rate."""
+    began, sent = now(), 0
+    size = _BLOCK if rate is None else max(1, min(_BLOCK, int(rate / 10)))
+    while block := list(islice(events, size)):
+        yield block
+        sent += len(block)
+        if rate is not None and (ahead_s := sent / rate - (now() - began)) > 0:
+            sleep(ahead_s)
+
+
+def _open(stack: ExitStack, option: str, path: Path) -> IO[bytes]:
+    if path == Path("-"):
+        return sys.stdout.buffer
+    try:
+        return stack.enter_context(path.open("wb"))
+    except OSError as exc:
+        raise failed(f"{option}: {path}", exc) from exc
+
+
+def _write(file: IO[bytes], option: str, path: Path, data: bytes) -> None:
+    try:
+        file.write(data)
+        file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as exc:
+        raise failed(f"{option}: {path}", exc) from exc
