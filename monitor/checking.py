@@ -1,13 +1,17 @@
 """The `check-config` command."""
 
+import asyncio
+
 from rich.console import Console
 
 from detectors.base import ATTACK_VERSION
+from monitor import partitioning
 from monitor.app import Parts
-from monitor.settings import FileSink, Settings, as_text
-from monitor.sinks.lines import JsonLines
+from monitor.connections import Connections
+from monitor.delivering import send_test
+from monitor.kafka_probe import reach
+from monitor.settings import Settings, as_text
 from schemas.alert import Alert, Attack, Entity
-from schemas.errors import ConfigurationError
 from schemas.stamps import rfc3339
 
 TEST_ALERT = Alert(
@@ -37,19 +41,20 @@ TEST_ALERT = Alert(
 
 def send(settings: Settings, name: str) -> None:
     """Send the test alert to the sink of this name. Raises ``ConfigurationError`` and ``OutputError``."""
-    if name not in settings.sinks:
-        known = ", ".join(settings.sinks) or "none is configured"
-        raise ConfigurationError(f"--send-test: no sink is called so; there are: {known}")
-    sink = settings.sinks[name]
-    with JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True, form=sink.format) as lines:
-        lines.send([TEST_ALERT])
+    send_test(settings, name, TEST_ALERT)
     Console(highlight=False, markup=False, soft_wrap=True).print(f"a test alert was sent to {name}")
 
 
 def check(settings: Settings) -> None:
-    """Open what the configuration names; say what will run. Raises ``ConfigurationError``."""
+    """Open what the configuration names, reach Kafka, and say what will run. Raises ``ConfigurationError`` and ``InputError``."""
+    partitioning.check(settings)
     parts = Parts(settings)
+    Connections(settings).make_sinks(settings)
+    if settings.kafka is not None:
+        asyncio.run(reach(settings.kafka))
     say = Console(highlight=False, markup=False, soft_wrap=True).print
     names = dict.fromkeys(states.detector.name for states in parts.core.runner.states)
     say(f"The configuration is sound. {len(names)} detectors run: {', '.join(names)}.")
+    if settings.kafka is not None:
+        say(f"Kafka is there, with {len(settings.kafka.topics)} topics to read.")
     say(as_text(settings))

@@ -224,3 +224,11 @@ def _of_network(cause: BaseException, server: str) -> Problem | None:
     if isinstance(cause, OSError) and not isinstance(cause, ConnectionError | ssl.SSLError):
         return InputError(f"{where}: cannot be reached ({(cause.strerror or 'error').lower()}); check host, port and network")
     return None
+
+
+async def reach(settings: KafkaSettings) -> None:
+    """Look whether everything the settings name can be used, without joining the group. Raises as ``probe`` does."""
+    topics = [Named(topic.name, f"kafka.topics.{number}.name") for number, topic in enumerate(settings.topics)]
+    if settings.dead_letter_topic is not None:
+        topics.append(Named(settings.dead_letter_topic, "kafka.dead_letter_topic"))
+    await probe(settings, topics, settings.group if settings.topics else None)

@@ -14,11 +14,13 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from monitor import __version__
 from monitor.app import Parts, tune_memory
+from monitor.delivering import deliver
 from monitor.engines.replay import Options, Pace, Replay
 from monitor.report import page, table
 from monitor.report.summary import Summary
 from monitor.report.tally import top
-from monitor.settings import FileSink, Settings, as_text
+from monitor.settings import Settings, as_text
+from monitor.settings_sinks import FileSink, StdoutSink
 from monitor.sinks.errors import failed
 from monitor.sinks.lines import JsonLines
 from monitor.sinks.rejects import RejectFile
@@ -74,10 +76,14 @@ def replay(  # one step after the other
         began = time.perf_counter()
         last: dict[str, Alert] = {}
         versions = 0
+        remote = _remote(settings, outputs)
+        to_send: list[Alert] = []
         for alerts in engine.run(sources):
             versions += len(alerts)
             for alert in alerts:
                 last[alert.id] = alert
+            if remote:
+                to_send += alerts
             if not outputs.final:
                 for sink in sinks:
                     sink.send(alerts)
@@ -85,6 +91,7 @@ def replay(  # one step after the other
             for sink in sinks:
                 sink.send(last.values())
         seconds = time.perf_counter() - began
+        deliver(settings, remote, list(last.values()) if outputs.final else to_send)
     summary = summarise(parts, engine, list(last.values()), versions, seconds)
     try:
         if outputs.report is not None:
@@ -143,6 +150,7 @@ def _notes(parts: Parts) -> Iterator[str]:
 
 
 def _sinks(settings: Settings, outputs: Outputs) -> list[JsonLines]:
+    """Those that are written while reading."""
     sinks: list[JsonLines] = []
     if outputs.out is not None:
         sinks.append(JsonLines(None if outputs.out == Path("-") else outputs.out, form=outputs.out_format))
@@ -150,8 +158,15 @@ def _sinks(settings: Settings, outputs: Outputs) -> list[JsonLines]:
         if not settings.sinks:
             raise ConfigurationError("sinks: --deliver was given, but no sink is configured; add one, e.g. sinks: {alerts: {type: stdout}}")
         for name, sink in settings.sinks.items():
-            sinks.append(JsonLines(sink.path if isinstance(sink, FileSink) else None, f"sinks.{name}.path", append=True, form=sink.format))
+            if isinstance(sink, FileSink | StdoutSink):
+                path = sink.path if isinstance(sink, FileSink) else None
+                sinks.append(JsonLines(path, f"sinks.{name}.path", append=True, form=sink.format))
     return sinks
+
+
+def _remote(settings: Settings, outputs: Outputs) -> list[str]:
+    """Names of the sinks that are sent to once all is read."""
+    return [name for name, sink in settings.sinks.items() if not isinstance(sink, FileSink | StdoutSink)] if outputs.deliver else []
 
 
 def _spare(sources: Sequence[Path | Stdin], settings: Settings, outputs: Outputs) -> None:

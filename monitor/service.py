@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from monitor import __version__, checkpoint, logs
+from monitor import __version__, checkpoint, logs, partitioning
 from monitor.alerts import outbox
 from monitor.alerts.deliver import Delivery
 from monitor.app import Parts, tune_memory
@@ -47,6 +47,7 @@ class Service:
         self._read = read
         for secret in secrets_of(settings):
             logs.register_secret(secret)
+        partitioning.check(settings)
         self.connections = Connections(settings)
         if not self.connections.labels:
             raise ConfigurationError(NEEDS)

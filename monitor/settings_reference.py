@@ -10,8 +10,14 @@ from pydantic_core import PydanticUndefined
 from detectors.registry import DETECTORS
 from detectors.settings import DetectorSettings, Override, Strict
 from monitor.pipeline.allow import AllowEntry
-from monitor.settings import FileSink, GeographySettings, Settings, StdoutSink
+from monitor.settings import GeographySettings, ServiceSettings, Settings, StoreSettings
+from monitor.settings_delivery import Route
+from monitor.settings_follow import FollowSettings, StandardInputSettings
+from monitor.settings_http import HttpSettings, TlsFiles
+from monitor.settings_kafka import KafkaOauth, KafkaSasl, KafkaSettings, KafkaTopic
 from monitor.settings_shape import Spot, number, range_of, spot_of, unit_of, words_of
+from monitor.settings_simulate import SimulateSettings
+from monitor.settings_sinks import SinkSettings
 from monitor.settings_sources import PREFIX
 
 INTRODUCTION = f"""# Configuration
@@ -36,6 +42,17 @@ All times and durations are event time, so a replay of the same events finds the
 ALLOW = """A list; each entry has a reason and one or more of `ip`, `actor`, `asn` and `user_agent`,
 all of which must hold. An entry ends in event time. The report shows how many events each entry exempted.
 """
+SERVICE: Mapping[str, tuple[type[BaseModel], Mapping[str, type[BaseModel]]]] = {
+    "kafka": (KafkaSettings, {"topics": KafkaTopic, "sasl": KafkaSasl, "sasl.oauth": KafkaOauth}),
+    "follow": (FollowSettings, {}),
+    "standard_input": (StandardInputSettings, {}),
+    "simulate": (SimulateSettings, {}),
+    "store": (StoreSettings, {}),
+    "service": (ServiceSettings, {}),
+    "http": (HttpSettings, {"tls": TlsFiles}),
+    "routes": (Route, {}),
+}
+"""Sections of the live service, each with the sections within it that a default does not show."""
 COMMON = frozenset(DetectorSettings.model_fields)
 
 
@@ -117,7 +134,7 @@ def _detector(name: str) -> str:
 
 def reference() -> str:
     """The text of ``docs/configuration.md``."""
-    sections = {"geography", "detectors", "allow", "sinks"}
+    sections = {"geography", "detectors", "allow", "sinks", *SERVICE}
     fields = Settings.model_fields
     parts = [
         INTRODUCTION,
@@ -129,10 +146,17 @@ def reference() -> str:
         "## `allow`\n",
         f"{fields['allow'].description} {ALLOW}",
         _table(list(rows(AllowEntry))),
-        "## `sinks`\n",
-        f"{fields['sinks'].description} Their `type` says what they are.\n",
     ]
-    for sink in (FileSink, StdoutSink):
+    for name, (model, inner) in SERVICE.items():
+        is_list = spot_of(fields[name].annotation).is_list
+        parts += [f"## `{name}`\n", f"{fields[name].description}{' A list.' if is_list else ''}\n", _table(list(rows(model)))]
+        for within, section in inner.items():
+            parts += [f"### `{name}.{within}`\n", f"{section.__doc__}\n", _table(list(rows(section)))]
+    parts += [
+        "## `sinks`\n",
+        f"{fields['sinks'].description} Their `type` says what they are; [sinks](sinks.md) shows what arrives.\n",
+    ]
+    for sink in spot_of(SinkSettings).models:
         (kind,) = spot_of(sink.model_fields["type"].annotation).choices
         parts += [f"### `type: {kind}`\n", f"{sink.__doc__}\n", _table(list(rows(sink)))]
     parts += [

@@ -31,6 +31,7 @@ def simulate(
     tenants: int = 4,
     scenarios: Sequence[str] = (),
     intensity: str = "high",
+    deploy_after_h: float | None = None,
     rate: float | None = None,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -50,6 +51,7 @@ def simulate(
         hours=hours,
         users=users,
         tenants=tenants,
+        deploy_after_h=deploy_after_h,
         scenarios=tuple(Scenario(name=name, intensity=intensity) for name in names),
     )
     simulation = Simulation(settings)

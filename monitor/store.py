@@ -122,8 +122,8 @@ class Store:
         try:
             db.execute("BEGIN IMMEDIATE")
             try:
-                if fenced and db.execute("SELECT epoch FROM owner").fetchone()[0] != self._epoch:
-                    raise FencedError("another process has taken over the store; this one stops")
+                if fenced:
+                    self._check_owner(db)
                 result = work(db)
             except BaseException:
                 if db.in_transaction:
@@ -135,6 +135,10 @@ class Store:
                 db.execute("ROLLBACK")
             raise StoreError(f"{self._setting}: {self.path}: {exc}") from exc
         return result
+
+    def _check_owner(self, db: sqlite3.Connection) -> None:
+        if db.execute("SELECT epoch FROM owner").fetchone()[0] != self._epoch:
+            raise FencedError("another process has taken over the store; this one stops")
 
     def close(self) -> None:
         """Wait for the last transaction, and close."""

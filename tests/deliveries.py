@@ -185,9 +185,10 @@ class World:
         routes: Sequence[Route] = (),
         time: FakeTime | None = None,
         steps: Steps | None = None,
+        store: type[WatchedStore] = WatchedStore,
     ) -> None:
         self.time = time or FakeTime()
-        self.store = WatchedStore(path, steps)
+        self.store = store(path, steps)
         self.results: Counter[tuple[str, str]] = Counter()
         self.sinks = sinks
         for sink in sinks.values():

@@ -103,6 +103,18 @@ def _download(folder: Path) -> None:
         _run([apt, "download", "-q", *own, *PACKAGES], folder)
 
 
+def _find_templates_here(unpacked: Path) -> None:
+    """Make Debian's Alertmanager look for its templates below the folder it is started in, not where an installed package would have them.
+
+    It has their place as text of a fixed length: the path without its first slash and with a last one is as long.
+    """
+    program = unpacked / "usr" / "bin" / NAMES["alertmanager"]
+    installed = b"/usr/share/prometheus/alertmanager"
+    mode = program.stat().st_mode
+    program.write_bytes(re.sub(installed + rb"(?!/)", installed[1:] + b"/", program.read_bytes()))
+    program.chmod(mode)
+
+
 def _fetch(root: Path) -> PrometheusTools:
     """Unpack the packages as ``root``. Put in place by one rename: whoever is interrupted leaves no half of it."""
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +127,7 @@ def _fetch(root: Path) -> PrometheusTools:
             _run(["dpkg-deb", "-x", package, unpacked], folder)
         if _unpacked(unpacked) is None:
             raise UnavailableError(f"the packages {' and '.join(PACKAGES)} hold other files than known")
+        _find_templates_here(unpacked)
         shutil.rmtree(root, ignore_errors=True)
         unpacked.rename(root)
     tools = _unpacked(root)
@@ -158,7 +171,9 @@ def get_json(url: str) -> Any:
 @contextlib.contextmanager
 def _serving(command: Sequence[str | Path], url: str, log: Path) -> Iterator[str]:
     """Run a server until the end of the block; begins when its ``/-/ready`` says so."""
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT) as process:
+    # Where an unpacked program looks for its files; an installed one does not care.
+    folder = next((above for above in Path(command[0]).parents if (above / "usr" / "share" / "prometheus").is_dir()), log.parent)
+    with log.open("wb") as output, subprocess.Popen(command, cwd=folder, stdout=output, stderr=subprocess.STDOUT) as process:
         try:
             deadline = time.monotonic() + START_S
             while not _ready(url):

@@ -88,7 +88,7 @@ class Checkpointer:
         self._job: _Job | None = None
         self._writing: asyncio.Task[None] | None = None
         self._cost_s = 0.0
-        self._ended = time.monotonic()
+        self._ended = float("-inf")  # the first one at once: it says where inputs begin that no checkpoint knew
 
     def restored(self) -> None:
         """The core holds what the store holds: from now on only changes are written."""

@@ -106,8 +106,6 @@ class Embedded:
         self._changed = False
         self._moved = 0.0
         self._stopping = asyncio.Event()
-        self._settle: asyncio.Event | None = None
-        self._settled = asyncio.Event()
 
     # -- the loop -----------------------------------------------------------------------------------------------------------------
 
@@ -137,11 +135,12 @@ class Embedded:
         self._next_core = make_core
 
     async def settle(self) -> None:
-        """Make everything safe that was read so far: the partitions are about to go to another process, or to come back to this one."""
-        if self.core is None:
-            return
-        self._settle, self._settled = asyncio.Event(), asyncio.Event()
-        await self._settled.wait()
+        """Make everything safe that was taken so far: the inputs are about to go to another process, or to come back to this one.
+
+        A source calls it from within its ``next``, that is between two batches.
+        """
+        if self.core is not None and self._checkpointer is not None:
+            await self._checkpointer.finish(self.core, self._positions)
 
     async def _turn(self) -> None:
         await self._take_reload()
@@ -162,12 +161,6 @@ class Embedded:
             self._changed = False
             checkpointer.begin(self.core, self._positions)
         await checkpointer.step()
-        if self._settle is not None:
-            self._settle = None
-            try:
-                await checkpointer.finish(self.core, self._positions)
-            finally:
-                self._settled.set()
 
     async def _take_reload(self) -> None:
         if self._next_core is None:

@@ -9,12 +9,12 @@ from monitor.simulate.chance import Chance
 from monitor.simulate.people import PLAN_HOUR, Day
 from monitor.simulate.stage import INTENSITIES, Act
 from monitor.simulate.truth import Truth
-from monitor.simulate.world import DAY_S, HOUR_S, ROLES, Person, Scenario, World, WorldSettings
+from monitor.simulate.world import HOUR_S, ROLES, Person, Scenario, World, WorldSettings
 from monitor.simulate.writers import Log
 from schemas.errors import ConfigurationError
 
-_LONGEST_DAY_H = 30
-"""A night shift ends so many hours after the midnight it began before."""
+_LONGEST_DAY_H = 36
+"""So many hours after its local midnight the last of a person's day has happened: night shifts, long flights."""
 
 
 class Simulation:
@@ -59,7 +59,6 @@ class Simulation:
         victims = rotated(self.world, tenant, number)
         return play(Act(self._log, self.world, scenario, begin, victims, number, past=True))
 
-
     def _tenant(self, scenario: Scenario, number: int) -> str:
         """In turn; the last one is kept for the attack that cuts off a log, which would swallow the others."""
         tenants = self.world.tenants
@@ -100,6 +99,3 @@ def rotated(world: World, tenant: str, number: int) -> list[Person]:
     staff = Chance(world.settings.seed, "victims", tenant).some(staff, len(staff))
     first = number % max(1, len(staff))
     return staff[first:] + staff[:first] + people[: len(ROLES)]
-
-
-__all__ = ["DAY_S", "Simulation", "generate", "play"]

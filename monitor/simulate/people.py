@@ -23,7 +23,7 @@ _WEEKEND = {2, 3}
 
 
 class Trip(NamedTuple):
-    """A journey: leaves in the morning of the first date, is back in the evening of the last (days since 1970)."""
+    """A journey: leaves in the morning of the first date, flies back on the day before the last (days since 1970)."""
 
     city: City
     first: int
@@ -57,7 +57,7 @@ class Day:
         if person.commutes:
             self._phone(start, end, office)
         if person.gets_phone(self.day):
-            self._new_phone(start)
+            self._new_phone(start, office or person.home)
         client = self._client(office or person.home)
         self._log_in(client, self.at(start))
         self._work(client, start, end, int(chance.whole(50, 110) * self._activity()))
@@ -143,13 +143,13 @@ class Day:
             for _ in range(4):
                 request(self.chance, client, self.at(hour) + self.chance.between(5, 1500), "v1")
 
-    def _new_phone(self, start: float) -> None:
+    def _new_phone(self, start: float, net: Net) -> None:
         """The old factor goes and the new one comes."""
-        client = self._client(self.person.home)
+        client = self._client(net)
         target = f"user:{self.person.name}"
-        client.log_in(self.at(start - 1.4))
-        client.do(self.at(start - 1.3), "auth.mfa_change", outcome="success", action="mfa.remove", target=target)
-        client.do(self.at(start - 1.25), "auth.mfa_change", outcome="success", action="mfa.add", target=target)
+        client.log_in(self.at(start + 0.6))
+        client.do(self.at(start + 0.7), "auth.mfa_change", outcome="success", action="mfa.remove", target=target)
+        client.do(self.at(start + 0.75), "auth.mfa_change", outcome="success", action="mfa.add", target=target)
 
     def _duty(self, client: Client, start: float, end: float) -> None:
         """What only some do: grants, reports, questions."""
@@ -170,22 +170,19 @@ class Day:
                 client.do(self.at(chance.between(start, end)), "data.query", outcome="success", query=text, records=chance.whole(1, 900))
 
     def _travel(self, trip: Trip) -> None:
-        """By plane on the first and last date, at work in a hotel in between; nobody is faster than an airliner."""
+        """By plane there and back, at work in a hotel in between; nobody is faster than an airliner."""
         person, chance = self.person, self.chance
         hotel = trip.city.net(f"198.18.{80 + trip.city.number}.{person.number % 200 + 1}", 64800 + trip.city.number)
-        flight_h = distance_km(person.city, trip.city) / 700 + 3
+        flight_h = distance_km(person.city, trip.city) / 800 + 1
         if self.day == trip.first:
-            client = self._client(person.home)
-            client.log_in(self.at(6))
-            arrived = self._client(hotel)
-            arrived.log_in(self.at(6.5 + flight_h), push=True)
-        elif self.day == trip.last:
-            client = self._client(hotel)
-            client.log_in(self.at(6))
-            home = self._client(person.home)
-            home.log_in(self.at(6.5 + flight_h))
-        else:
-            begin = 9 + person.city.ahead_h - trip.city.ahead_h  # local hours there
+            self._client(person.home).log_in(self.at(6))
+            self._client(hotel).log_in(self.at(6.5 + flight_h), push=True)
+        elif self.day == trip.last - 1:
+            self._client(hotel).log_in(self.at(12))
+            self._client(person.home).log_in(self.at(12.5 + flight_h))
+        elif trip.first + 1 < self.day < trip.last:  # rested on the day after each flight: the longest ones arrive on it
+            begin = 9 + person.city.ahead_h - trip.city.ahead_h  # nine o'clock there
+            begin += 24 if begin < PLAN_HOUR else 0
             client = self._client(hotel)
             client.log_in(self.at(begin))
             self._work(client, begin, begin + 7, chance.whole(30, 60))
@@ -201,7 +198,7 @@ def trip_on(world: World, person: Person, day: int) -> Trip | None:
         return None
     first = chance.whole(3, 20)
     city = chance.pick([city for city in WORK_CITIES if city is not person.city])
-    trip = Trip(city, month * 28 + first, month * 28 + first + chance.whole(2, 5))
+    trip = Trip(city, month * 28 + first, month * 28 + first + chance.whole(4, 7))
     return trip if first <= date <= trip.last - month * 28 else None
 
 

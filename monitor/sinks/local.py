@@ -1,9 +1,9 @@
-"""Files and standard output as sinks: ``JsonLines`` on a thread of its own, so that a slow disk does not stop the stream."""
+"""Files and standard output as sinks, written on a thread of their own, so that a slow disk does not stop the stream."""
 
 import asyncio
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -11,47 +11,47 @@ from typing import Any, ClassVar
 
 from monitor.notification import Notification, Style, UnreachableError
 from monitor.settings_sinks import FileSink, StdoutSink
-from monitor.sinks.errors import OutputError
+from monitor.sinks.encode import encode
+from monitor.sinks.errors import OutputError, failed
 from monitor.sinks.lines import JsonLines
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError
+from schemas.export import ExportName
 
 TAIL_BYTES = 1_048_576
 """How far back the last line end is looked for; a torn line is not longer."""
 
 
 class Local:
-    """Writes each batch of alert versions as lines. ``name``: of the sink in the configuration. Raises ``ConfigurationError``.
-
-    What a full disk or a crash left of a line is taken off before anything is added, so that every line of the file is whole.
-    """
+    """Writes each batch of alert versions as lines. ``name``: of the sink in the configuration. Raises ``ConfigurationError``."""
 
     style: ClassVar[Style] = "stream"
     max_alerts: ClassVar[int] = 500
 
     def __init__(self, name: str, settings: FileSink | StdoutSink) -> None:
-        self._path = settings.path if isinstance(settings, FileSink) else None
-        self._setting = f"sinks.{name}.{'path' if self._path else 'type'}"
-        self._format = settings.format
         self._timeout_s = settings.timeout_s
-        self._fsync = isinstance(settings, FileSink) and settings.fsync
-        self._lines: JsonLines | None = self._open()
-        self._size = self._length()
+        self._out: WholeLines | JsonLines
+        if isinstance(settings, FileSink):
+            self._setting = f"sinks.{name}.path"
+            self._out = WholeLines(settings.path, self._setting, settings.format, fsync=settings.fsync)
+        else:
+            self._setting = f"sinks.{name}.type"
+            self._out = JsonLines(None, self._setting, form=settings.format)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sink-{name}")
 
     async def send(self, notification: Notification) -> dict[str, Any]:
         """See ``monitor.notification.Sink.send``."""
-        await self._on_thread(lambda: self._write(notification.alerts))
+        await self._on_thread(lambda: self._out.send(notification.alerts))
         return {}
 
     async def close(self) -> None:
-        """Write out and close. What cannot be written any more was said when it was sent."""
+        """Close the file. What could not be written was said when it was sent."""
         with suppress(UnreachableError):
-            await self._on_thread(self._close)
+            await self._on_thread(self._out.close)
         self._thread.shutdown(wait=False)
 
     async def _on_thread(self, work: Callable[[], None]) -> None:
-        # One thread, so a batch that hangs is not overtaken by the next one. What has begun cannot be called back, and is waited for no longer.
+        # One thread, so a batch that hangs is not overtaken by the next. What has begun cannot be called back; it is only waited for no longer.
         running = asyncio.get_running_loop().run_in_executor(self._thread, work)
         running.add_done_callback(lambda done: None if done.cancelled() else done.exception())
         try:
@@ -60,81 +60,69 @@ class Local:
             raise UnreachableError(
                 f"{self._setting}: could not be written within {self._timeout_s:g} s; see whether the disk hangs"
             ) from None
-
-    def _write(self, alerts: tuple[Alert, ...]) -> None:
-        try:
-            if self._lines is None:
-                self._lines = self._open()
-                self._size = self._length()
-            self._lines.send(alerts)
-            self._sync()
-        except (OutputError, ConfigurationError) as exc:
-            self._drop()
+        except OutputError as exc:
             raise UnreachableError(str(exc)) from None
         except (BrokenPipeError, ValueError):  # nobody reads any more, or it was closed under us
             raise UnreachableError(f"{self._setting}: is closed at the other end; start again with a reader, or name a file") from None
-        self._size = self._length()
 
-    def _sync(self) -> None:
-        if not self._fsync or self._path is None:
-            return
+
+class WholeLines:
+    """A file of which every line is whole: what a full disk or a crash left of a batch or a line is taken off before anything is added.
+
+    Unlike ``JsonLines`` it buffers nothing, so a batch that failed is gone and can be sent again. Raises ``ConfigurationError`` when the file
+    cannot be opened, and ``OutputError`` when it cannot be written.
+    """
+
+    def __init__(self, path: Path, setting: str, form: ExportName, *, fsync: bool) -> None:
+        self._name = f"{setting}: {path}"
+        self._form: ExportName = form
+        self._fsync = fsync
         try:
-            descriptor = os.open(self._path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)  # of the file, whoever wrote it
-            finally:
-                os.close(descriptor)
-        except OSError as exc:
-            raise OutputError(f"{self._setting}: {self._path}: {(exc.strerror or 'error').lower()}; free some space") from exc
-
-    def _drop(self) -> None:
-        """After a failed write: forget what is buffered, and take off what reached the file. The whole batch comes again."""
-        if self._lines is None or self._path is None:
-            return
-        with suppress(OutputError, BrokenPipeError):
-            self._lines.close()
-        self._lines = None
-        with suppress(OSError):
-            if _is_file(self._path) and self._path.stat().st_size > self._size:
-                os.truncate(self._path, self._size)
-
-    def _open(self) -> JsonLines:
-        if self._path is not None:
-            with suppress(OSError, ValueError):  # what cannot be read is said when it is opened to be written
-                _mend(self._path)
-        return JsonLines(self._path, self._setting, append=True, form=self._format)
-
-    def _length(self) -> int:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except (OSError, ValueError) as exc:  # a name with a NUL in it
+            why = (exc.strerror or "error").lower() if isinstance(exc, OSError) else "not a path"
+            raise ConfigurationError(f"{setting}: cannot write {path}: {why}; name a file in a folder that exists") from exc
+        self._is_file = stat.S_ISREG(os.fstat(self._descriptor).st_mode)
         try:
-            return self._path.stat().st_size if self._path is not None else 0
+            if self._is_file:
+                self._mend()
         except OSError:
-            return 0
+            pass  # a full disk, for one, which sending will say
+        except BaseException:
+            self.close()
+            raise
 
-    def _close(self) -> None:
-        if self._lines is not None:
-            with suppress(OutputError, BrokenPipeError, ValueError):
-                self._lines.close()
-            self._lines = None
+    def send(self, alerts: Iterable[Alert]) -> None:
+        """Add these versions: all of them, or none."""
+        left = memoryview(b"".join(encode(alert, self._form) + b"\n" for alert in alerts))
+        before = os.fstat(self._descriptor).st_size
+        try:
+            while left:
+                left = left[os.write(self._descriptor, left) :]
+            if self._fsync and self._is_file:
+                os.fsync(self._descriptor)
+        except BrokenPipeError:
+            raise
+        except OSError as exc:
+            if self._is_file:
+                with suppress(OSError):
+                    os.ftruncate(self._descriptor, before)
+            raise failed(self._name, exc) from exc
 
-
-def _is_file(path: Path) -> bool:
-    return stat.S_ISREG(path.stat().st_mode)
-
-
-def _mend(path: Path) -> None:
-    """End the file with a whole line: what is left of an alert that a crash tore is cut off, and any other last line gets its end."""
-    if not _is_file(path) or path.stat().st_size == 0:
-        return
-    with path.open("r+b") as file:
-        size = file.seek(0, os.SEEK_END)
+    def _mend(self) -> None:
+        """End the file with a whole line: what is left of a torn alert is cut off, and any other last line gets its end."""
+        size = os.fstat(self._descriptor).st_size
         start = max(0, size - TAIL_BYTES)
-        file.seek(start)
-        tail = file.read()
-        if tail.endswith(b"\n"):
+        tail = os.pread(self._descriptor, TAIL_BYTES, start)
+        if not tail or tail.endswith(b"\n"):
             return
         begins = tail.rfind(b"\n") + 1
         if tail.startswith(b"{", begins) and (begins > 0 or start == 0):
-            file.truncate(start + begins)
+            os.ftruncate(self._descriptor, start + begins)
         else:
-            file.seek(0, os.SEEK_END)
-            file.write(b"\n")
+            os.write(self._descriptor, b"\n")
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            os.close(self._descriptor)

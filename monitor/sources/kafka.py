@@ -64,7 +64,8 @@ class KafkaSource:
         self._share: frozenset[TopicPartition] = frozenset()
         self._paused: frozenset[str] = frozenset()
         self._troubles: dict[str, str] = {}
-        self._reopen_at = REOPEN_S
+        self._mending: asyncio.Task[bool] | None = None
+        self._settled_at = 0.0
         self._has_begun = False
         self.generation = 0
         """How often this process has become the active one."""
@@ -129,10 +130,12 @@ class KafkaSource:
             if isinstance(exc, kafka.KafkaError | OSError):
                 raise explained(exc, settings, settings.bootstrap_servers[0]) from None
             raise
+        self._settled_at = time.monotonic()
         self._follow_group(self._group)
 
     async def seek(self, positions: Mapping[str, Any]) -> None:
         """Go on at these positions, by input; inputs among them that are not Kafka's are passed over. Begins a ``generation``."""
+        await self._stop_mending()
         self._known = known_positions(positions)
         self._has_begun = False
         if self._reader is not None:
@@ -149,13 +152,15 @@ class KafkaSource:
                 await self._revoke(group)
             await self._check(group)
             self._follow_group(group)
-            left_s = deadline - time.monotonic()
+            slice_s = min(SLICE_S, max(0.0, deadline - time.monotonic()))
             arrived: Sequence[Arrived] = ()
-            if not group.is_active or self._known is None:
-                await self._wait(group, min(SLICE_S, max(0.0, left_s)))
-            elif await self._placed(reader):
-                arrived = await reader.read(self._paused, min(SLICE_S, max(0.0, left_s)))
-                await self._watch(reader)
+            if not await self._is_mended(group, reader, slice_s):
+                pass
+            elif not group.is_active or self._known is None:
+                await self._wait(group, slice_s)
+            else:
+                arrived = await reader.read(self._paused, slice_s)
+                await self._watch(group, reader)
             if arrived or time.monotonic() >= deadline:
                 return arrived
 
@@ -176,14 +181,18 @@ class KafkaSource:
             group.revoked()
 
     async def _check(self, group: Membership) -> None:
+        """Say once that the group is out of reach, and once that it stands again."""
+        problem = "no answer"
         try:
-            await group.check()
+            if group.is_up:
+                await group.check()
         except kafka.KafkaError as exc:
-            self._trouble("group", type(exc).__name__)
-            await asyncio.sleep(SLICE_S)
-        else:
-            if group.has_answer.is_set():
-                self._trouble("group", None)
+            problem = type(exc).__name__
+        if group.is_settled:
+            self._settled_at = time.monotonic()
+            self._trouble("group", None)
+        elif time.monotonic() - self._settled_at > self._settings.session_timeout_s + STALE_S or problem != "no answer":
+            self._trouble("group", problem)
 
     def _follow_group(self, group: Membership) -> None:
         """Take over what the group has decided since."""
@@ -212,42 +221,60 @@ class KafkaSource:
         topic = self._topics[partition.topic]
         return LiveInput(source=source_of(partition), format=topic.format, tenant=topic.tenant, label=topic.name)
 
-    async def _placed(self, reader: Reader) -> bool:
-        """Whether the partitions of the moment are read; if not, see to it."""
-        if reader.positions.keys() == self._share and self._has_begun:
-            return True
-        # Only at the beginning of a generation the settings say where; what is added later holds nothing old.
-        start = "earliest" if self._has_begun else self._settings.start
-        assert self._known is not None
-        known = self._known if not self._has_begun else {}
+    async def _is_mended(self, group: Membership, reader: Reader, wait_s: float) -> bool:
+        """Whether connections stand and the partitions of the moment are placed. What is missing is done in a task, as it may take long."""
+        if self._mending is None:
+            if group.is_up and reader.is_open and (self._known is None or not self._is_to_be_placed(group, reader)):
+                return True
+            self._mending = asyncio.get_running_loop().create_task(self._mend(group, reader))
+        await asyncio.wait([self._mending], timeout=wait_s)
+        if not self._mending.done():
+            return False
+        mended, self._mending = self._mending, None
+        return mended.result()
+
+    def _is_to_be_placed(self, group: Membership, reader: Reader) -> bool:
+        return group.is_active and (not self._has_begun or reader.positions.keys() != self._share)
+
+    async def _mend(self, group: Membership, reader: Reader) -> bool:
         try:
-            await reader.place(self._share, known, start)
-        except (kafka.KafkaError, TimeoutError) as exc:
-            self._trouble("position", type(exc).__name__)
+            if not reader.is_open:
+                await reader.reopen()
+                if group.addresses() != reader.addresses():
+                    await group.leave()
+            if not group.is_up:
+                await group.start()
+            if self._known is not None and self._is_to_be_placed(group, reader):
+                # Only at the beginning of a generation the settings say where; what is added later holds nothing old.
+                known, start = ({}, "earliest") if self._has_begun else (self._known, self._settings.start)
+                generation = self.generation
+                await reader.place(self._share, known, start)
+                if self.generation != generation or not group.is_active:
+                    reader.forget()
+                    return False
+                self._has_begun = True
+        except (kafka.KafkaError, OSError, TimeoutError) as exc:
+            self._trouble("connection", type(exc).__name__)
             await asyncio.sleep(RETRY_S)
             return False
-        self._trouble("position", None)
-        self._has_begun = True
+        self._trouble("connection", None)
         return True
 
-    async def _watch(self, reader: Reader) -> None:
+    async def _stop_mending(self) -> None:
+        if self._mending is not None:
+            mending, self._mending = self._mending, None
+            mending.cancel()
+            await asyncio.gather(mending, return_exceptions=True)
+
+    async def _watch(self, group: Membership, reader: Reader) -> None:
         """Say once that the brokers are silent, and once that they are back; connect anew when it takes long."""
         silent_s = reader.silent_s()
         if silent_s < STALE_S + self._settings.fetch_wait_s:
-            self._reopen_at = REOPEN_S
             self._trouble("brokers", None)
             return
         self._trouble("brokers", "no answer; records wait there meanwhile")
-        if silent_s < self._reopen_at:
-            return
-        self._reopen_at = silent_s + REOPEN_S
-        try:
-            await reader.reopen()
-        except (kafka.KafkaError, OSError, TimeoutError):
+        if silent_s >= REOPEN_S and group.is_up:
             await reader.close()
-            return
-        if self._group is not None and self._group.addresses() != reader.addresses():
-            await self._group.renew()
 
     def _trouble(self, what: str, problem: str | None) -> None:
         before = self._troubles.get(what)
@@ -277,6 +304,7 @@ class KafkaSource:
         group, reader = self._group, self._reader
         self._group = self._reader = None
         self._inputs = ()
+        await self._stop_mending()
         if reader is not None:
             await reader.close()
         if group is not None:

@@ -50,6 +50,8 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         self._next_commit: dict[TopicPartition, int] = {}
         self.partitions: frozenset[TopicPartition] = frozenset()
         """All of the group's partitions, when this process is the active one."""
+        self.is_up = False
+        """Whether it is connected, or the library sees to it."""
         self.is_active = False
         self.times_active = 0
         """How often this process has become the active one."""
@@ -67,6 +69,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
         self._client.set_topics(self._topics)
         await self._client.force_metadata_update()
         self._join()
+        self.is_up = True
 
     def _join(self) -> None:
         self._subscription = SubscriptionState()
@@ -137,13 +140,22 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
                 self._join()
             raise
 
-    async def renew(self) -> None:
-        """Connect anew, by the configured addresses, and join again. A failure shows in the next ``check``."""
+    @property
+    def is_settled(self) -> bool:
+        """Whether the group stands, and the broker that keeps it is known."""
+        if not self.is_up:
+            return False
+        return self._coordinator.coordinator_id is not None and not self._coordinator.need_rejoin(self._subscription.subscription)
+
+    async def leave(self) -> None:
+        """Let go of everything; ``start`` begins anew, by the configured addresses."""
         self._set(active=False)
-        await self._end_coordinator()
-        await self._client.close()
-        with contextlib.suppress(kafka.KafkaError):
-            await self.start()
+        self.revoked()
+        self.is_up = False
+        if self._coordinator is not None:
+            await self._end_coordinator()
+        if self._client is not None:
+            await self._client.close()
 
     def addresses(self) -> frozenset[tuple[str, int]]:
         """Where the brokers are, as far as this connection knows."""
@@ -173,10 +185,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
             if not self._commit.done():
                 self._commit.cancel()
                 await asyncio.gather(self._commit, return_exceptions=True)
-        if self._coordinator is not None:
-            await self._end_coordinator()
-        if self._client is not None:
-            await self._client.close()
+        await self.leave()
 
     async def _end_coordinator(self) -> None:
         coordinator = self._coordinator

@@ -77,6 +77,11 @@ class Reader:
         await self.start()
         self._assign(self.positions)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected, or the library sees to it."""
+        return self._consumer is not None
+
     def addresses(self) -> frozenset[tuple[str, int]]:
         """Where the brokers are, as far as this connection knows."""
         return frozenset((broker.host, broker.port) for broker in self._consumer._client.cluster.brokers())  # noqa: SLF001 - no other way

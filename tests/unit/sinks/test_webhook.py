@@ -68,6 +68,20 @@ def test_the_signature_covers_time_and_body() -> None:
     )
 
 
+def test_the_documented_check_accepts_what_is_sent_and_nothing_else() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "sinks.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)
+    with FakeServices() as fake:
+        request = posted(fake, alert())
+    headers = {f"X-Watchfloor-{name}": request.headers[f"x-watchfloor-{name.lower()}"] for name in ("Timestamp", "Signature")}
+
+    assert names["is_genuine"](headers, request.body, SIGNING_SECRET)
+    assert not names["is_genuine"](headers, request.body + b" ", SIGNING_SECRET)
+    assert not names["is_genuine"](headers, request.body, "another secret")
+    assert not names["is_genuine"]({**headers, "X-Watchfloor-Timestamp": "1770000000"}, request.body, SIGNING_SECRET)
+
+
 def test_without_a_secret_there_is_no_signature() -> None:
     with FakeServices() as fake:
         request = posted_unsigned(fake)

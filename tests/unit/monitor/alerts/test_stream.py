@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from monitor.alerts import outbox
 from monitor.alerts.sender import SinkState
 from monitor.notification import Notification, RefusedError, UnreachableError
 from monitor.settings_delivery import BreakerSettings, DeliverySettings, RateLimit, RetrySettings, Route
-from monitor.store import FencedError, Store, StoreError
+from monitor.store import FencedError, Store, StoreError, T, Work
 from tests.deliveries import START, FakeSink, Killed, WatchedStore, World, alert, world
 
 DOWN = UnreachableError("the other side does not answer; start it")
@@ -260,7 +261,7 @@ class FullStore(WatchedStore):
 
     full = False
 
-    async def write(self, work):  # type: ignore[no-untyped-def]  # as the one it stands for
+    async def write(self, work: Work[T]) -> T:
         if self.full:
             raise StoreError("store.path: disk is full")
         return await super().write(work)
@@ -269,28 +270,18 @@ class FullStore(WatchedStore):
 def test_a_full_disk_between_answer_and_mark_sends_nothing_twice(tmp_path: Path) -> None:
     async def run() -> None:
         sink = FakeSink()
-        one = World(tmp_path / "s.db", {"s": sink})
-        one.store.close()
-        store = one.store = FullStore(tmp_path / "s.db")
-        for sender in one.delivery._senders.values():
-            sender._store = store
-        one.delivery._store = store
-
-        def fill(_: Notification) -> None:
-            store.full = True
-
-        sink.judge = fill
-        try:
-            await one.start()
-            await one.insert(alert("a"), alert("b"), alert("c"), alert("d"))
-            await one.advance(30)
+        async with world(tmp_path / "s.db", {"s": sink}, store=FullStore) as w:
+            store = w.store
+            assert isinstance(store, FullStore)
+            sink.judge = lambda _: setattr(store, "full", True)
+            await w.insert(alert("a"), alert("b"), alert("c"), alert("d"))
+            await w.advance(30)
             assert len(sink.attempts) == 1
+            assert w.delivery.state()["s"].last_error == "deliveries wait for the store: store.path: disk is full"
             store.full = False
             sink.judge = lambda _: None
-            await one.advance(1)
+            await w.advance(1)
             assert sink.versions == [("a", 1), ("b", 1), ("c", 1), ("d", 1)]
-        finally:
-            await one.end()
 
     asyncio.run(run())
 
@@ -329,9 +320,9 @@ def test_a_row_that_cannot_be_read_is_kept_and_holds_up_nothing(tmp_path: Path) 
         sink = FakeSink()
         async with world(tmp_path / "s.db", {"s": sink}) as w:
 
-            def insert(db: object) -> None:
-                outbox.insert(db, [alert("a"), alert("b"), alert("c")], START)  # type: ignore[arg-type]
-                db.execute("UPDATE outbox SET alert = '{}' WHERE id = 'b'")  # type: ignore[attr-defined]
+            def insert(db: sqlite3.Connection) -> None:
+                outbox.insert(db, [alert("a"), alert("b"), alert("c")], START)
+                db.execute("UPDATE outbox SET alert = '{}' WHERE id = 'b'")
 
             await w.store.write(insert)
             w.delivery.wake()
