@@ -24,7 +24,9 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-def alert(name: str, version: int = 1, status: Any = "firing", severity: Any = "medium", incident: str | None = None, **fields: Any) -> Alert:
+def alert(
+    name: str, version: int = 1, status: Any = "firing", severity: Any = "medium", incident: str | None = None, **fields: Any
+) -> Alert:
     """A version of the alert ``name``, an incident of its own unless given."""
     given = {
         "detector": "failed_login_burst",

@@ -193,6 +193,7 @@ class FakeServices:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0.02)  # what was cut off in the middle of a TLS handshake is closed in the turns of the loop after that
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; whether the connection goes on."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import trustme
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -306,8 +306,6 @@ async def _admin(servers: str, call: str, argument: Any) -> None:
 
 
 async def _delete_records(servers: str, partition: TopicPartition, before: int) -> None:
-    from aiokafka.admin import RecordsToDelete
-
     await _admin(servers, "delete_records", {partition: RecordsToDelete(before)})
 
 
@@ -319,7 +317,8 @@ async def _produce(
         sent = []
         for at, value in enumerate(values):
             stamp = None if times is None else round(times[at] * 1000)
-            sent.append(await producer.send(topic, value, partition=partition, timestamp_ms=stamp))
+            key = b"key" if value is None else None  # a record needs one of the two
+            sent.append(await producer.send(topic, value, key, partition=partition, timestamp_ms=stamp))
         await asyncio.gather(*sent)
 
 

@@ -21,6 +21,8 @@ from monitor.sources.live import Arrived, LiveInput
 SOURCE = "simulated"
 FIRST_ATTACK_S = 12.0
 """The first one begins after so many seconds, when most people have logged in."""
+TICK_S = 0.1
+"""Events are handed out no oftener than that, so that few of them are no more work than many."""
 REUSE = 6
 """Requests of a person, on average, before the next login."""
 
@@ -78,8 +80,8 @@ class SimulatedSource:
             await self._sleep(wait_s)
             return []
         due_s = self._next_ts - self._clock()
-        if due_s > 0:
-            await self._sleep(min(wait_s, due_s))
+        if due_s > -TICK_S:
+            await self._sleep(min(wait_s, due_s + TICK_S))
         records = self._until(self._clock())
         lines = range(self._line + 1, self._line + 1 + len(records))
         self._line += len(records)
@@ -128,7 +130,7 @@ class SimulatedSource:
             self._clients[person.name] = self._log_in(person, ts)
         elif draw < 0.12:
             text = chance.pick(QUERIES).format(chance.whole(1, 60))
-            client.do(ts, "data.query", outcome="success", query=text, records=chance.whole(1, 900))
+            client.do(ts, "data.query", outcome="success", query=text, records=chance.whole(1, 40))
         else:
             request(chance, client, ts, "v1")
 

@@ -75,7 +75,7 @@ class Day:
         """More on the last and first days of a month, a little more each week, more after a deploy."""
         settings = self.world.settings
         weeks = (self.day * DAY_S - settings.start) / (7 * DAY_S)
-        factor = (1 + settings.growth_per_week) ** weeks
+        factor: float = (1 + settings.growth_per_week) ** weeks
         if _is_month_end(self.day):
             factor *= 2 if self.person.role == "finance" else 1.2
         return factor

@@ -36,11 +36,12 @@ PRIVATE_CURE = "name another one, or allow its network in allow_private"
 
 
 def _mute(_: logging.LogRecord) -> bool:
-    """Let nothing pass: httpx logs the whole address of every request, and that of a webhook is a secret."""
+    """Let nothing pass: httpx logs the whole address of every request, and that of a webhook is a secret; httpcore logs headers of answers."""
     return False
 
 
-logging.getLogger("httpx").addFilter(_mute)
+for _name in ("httpx", "httpcore.connection", "httpcore.http11"):
+    logging.getLogger(_name).addFilter(_mute)
 
 
 @dataclass(frozen=True)

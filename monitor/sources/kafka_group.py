@@ -26,6 +26,8 @@ _log = logging.getLogger("watchfloor")
 
 NEVER_MS = 10**15
 """The library throws out a member that reads nothing for so long."""
+MAX_HEARTBEAT_S = 3.0
+"""A member learns that the group changes only with its next heartbeat."""
 COMMIT_S = 5.0
 LEAVE_S = 5.0
 HANDOVER_SHARE = 0.8
@@ -80,7 +82,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]  # the librar
             self._subscription,
             group_id=self._group,
             session_timeout_ms=round(self._session_timeout_s * 1000),
-            heartbeat_interval_ms=round(self._session_timeout_s * 1000 / 5),
+            heartbeat_interval_ms=round(1000 * min(MAX_HEARTBEAT_S, self._session_timeout_s / 5)),
             rebalance_timeout_ms=round(self._session_timeout_s * 1000),
             max_poll_interval_ms=NEVER_MS,
             retry_backoff_ms=self._connection["retry_backoff_ms"],

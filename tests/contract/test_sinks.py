@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from monitor.notification import DeliveryError, Notification, RefusedError, Sink, UnreachableError
-from tests.fake_services import SECRETS, FakeServices, Fault, found_secrets
+from tests.fake_services import BOT_TOKEN, SECRETS, WEBHOOK_PATH, FakeServices, Fault, found_secrets
 from tests.sink_cases import ADDRESS_OF, HOSTILE, KINDS, alert, hostile, notification, sink
 
 pytestmark = pytest.mark.parametrize("kind", KINDS)
@@ -296,7 +296,8 @@ def test_a_cookie_is_not_kept(kind: str, fake: FakeServices) -> None:
 
 def test_no_secret_is_logged(kind: str, fake: FakeServices, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    fake.fail(Fault(), Fault(status=500), Fault(garbage=True), Fault(status=404), Fault(status=302), Fault(close="at once"))
+    fake.fail(Fault(), Fault(status=500), Fault(garbage=True), Fault(status=404), Fault(close="at once"))
+    fake.fail(Fault(status=302, headers=(("Location", fake.url(WEBHOOK_PATH)),), body=BOT_TOKEN.encode()))
 
     send(sink(kind, fake), *[notification(alert())] * 6)
 

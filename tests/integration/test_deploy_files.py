@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from pydantic import TypeAdapter
 
-from monitor.settings_http import HttpSettings
-from monitor.settings_sinks import SinkSettings
+from monitor.settings import load
 from monitor.telemetry_table import METRICS, PREFIX
 from schemas.formats import FORMATS
 from tests.prometheus_tools import DASHBOARD, REPOSITORY, dashboard_queries, metrics_in, rules
@@ -178,14 +176,13 @@ def test_the_configuration_fits_what_compose_runs(services: dict[str, dict[str, 
     assert "watchfloor-data:/var/lib/watchfloor" in services["watchfloor"]["volumes"]
 
 
-def test_the_port_and_the_sinks_are_configured_as_the_settings_allow() -> None:
-    configuration = read_yaml("watchfloor.yaml")
-    http = HttpSettings.model_validate(configuration["http"])
-    assert not http.is_local
-    assert http.token_file == Path("/run/secrets/watchfloor_token")
-    for sink in configuration["sinks"].values():
-        TypeAdapter(SinkSettings).validate_python(sink)
-    assert {name for route in configuration["routes"] for name in route["sinks"]} == set(configuration["sinks"])
+def test_the_configuration_is_one_that_watchfloor_takes(services: dict[str, dict[str, Any]]) -> None:
+    settings = load(DEPLOY / "watchfloor.yaml", {})
+    assert not settings.http.is_local
+    assert settings.http.token_file == Path("/run/secrets/watchfloor_token")
+    assert {name for route in settings.routes for name in route.sinks} == set(settings.sinks)
+    assert services["watchfloor"]["stop_grace_period"] == "60s"
+    assert settings.service.drain_s < 60
 
 
 def test_prometheus_asks_the_port_with_the_token() -> None:

@@ -1,6 +1,7 @@
 """The made-up world by the clock."""
 
 import asyncio
+from itertools import pairwise
 
 import orjson
 
@@ -9,7 +10,7 @@ from monitor.simulate.live import FIRST_ATTACK_S, LiveSettings, SimulatedSource
 from monitor.simulate.truth import Truth
 from monitor.sources.live import Arrived, LiveInput
 from schemas.formats import FORMATS
-from schemas.formats.base import Context
+from schemas.formats.base import Context, Memory
 
 NOW = 1_773_655_200.0
 
@@ -29,7 +30,8 @@ class Watching:
         return list(asyncio.run(self.source.next(wait_s)))
 
     def watch(self, seconds: float) -> list[bytes]:
-        end, records = self.now + seconds, []
+        end = self.now + seconds
+        records: list[bytes] = []
         while self.now < end:
             for one in self.next():
                 records += one.records
@@ -44,7 +46,7 @@ def of_attack(truth: Truth, record: bytes) -> bool:
 def test_events_come_at_the_rate_asked_for_stamped_now() -> None:
     watching = Watching(rate=20)
     records = watching.watch(10)
-    parser = FORMATS["native"].parser(Context())
+    parser = FORMATS["native"].parser(Context(Memory()))
     events = [event for record in records for event in parser.parse(record)]
     assert 170 <= len(events) <= 240  # twenty a second, and some people fail before they log in
     assert all(NOW <= event.ts <= NOW + 10.5 for event in events)
@@ -59,7 +61,7 @@ def test_within_the_first_minute_something_is_afoot_and_then_again_and_again() -
     assert first.end <= NOW + 60
     watching.watch(3600)
     starts = [truth.start for truth in watching.source.truth]
-    assert all(15 <= after - before <= 45 for before, after in zip(starts, starts[1:], strict=False))
+    assert all(15 <= after - before <= 45 for before, after in pairwise(starts))
     assert {truth.scenario for truth in watching.source.truth} == {name for name, kind in ATTACKS.items() if kind.live_s is not None}
 
 
