@@ -61,6 +61,12 @@ demo: $(VENV)/.demo-stamp ## Replay one day of example logs and write a report
 	@echo "Report: $(abspath $(OUTPUT)/report.html)"
 	@echo "Alerts: $(abspath $(OUTPUT)/alerts.jsonl), one JSON object per line"
 
+.PHONY: up
+up: $(VENV)/.demo-stamp ## Run the live service on made-up traffic, until Ctrl-C
+	@mkdir -p $(OUTPUT)
+	@echo "Alerts appear below within a minute. Status: http://127.0.0.1:9464/  Metrics: http://127.0.0.1:9464/metrics  Stop: Ctrl-C"
+	$(BIN)/watchfloor run -c deploy/examples/up.yaml
+
 .PHONY: lint
 lint: $(VENV)/.dev-stamp ## Check style, types, import rules and generated references
 	$(BIN)/ruff check .

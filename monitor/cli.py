@@ -42,6 +42,7 @@ app.add_typer(rules, name="rules")
 
 FormatName = Enum("FormatName", {name: name for name in ("auto", *FORMATS)}, type=str)  # type: ignore[misc]
 OutFormatName = Enum("OutFormatName", {name: name for name in EXPORT_NAMES}, type=str)  # type: ignore[misc]
+IntensityName = Enum("IntensityName", {name: name for name in ("low", "medium", "high")}, type=str)  # type: ignore[misc]
 SeverityName = Enum("SeverityName", {name: name for name in SEVERITIES}, type=str)  # type: ignore[misc]
 
 ConfigOption = Annotated[
@@ -183,6 +184,37 @@ def explain(
     from monitor import explaining  # noqa: PLC0415
 
     return explaining.explain(alert_id, alerts, files or [], _settings(config), year)
+
+
+@app.command(epilog="Example: watchfloor simulate --hours 48 --scenario all --out events.jsonl --truth truth.jsonl")
+@_guarded
+def simulate(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the events go, one JSON object a line (- is standard output).")],
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Where it is written down what the attacks were.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same events.")] = 1,
+    hours: Annotated[float, typer.Option(min=0.1, max=24 * 400, help="How long a time is made up, in hours of event time.")] = 24.0,
+    users: Annotated[int, typer.Option(min=1, max=60_000, help="How many people there are.")] = 200,
+    tenants: Annotated[int, typer.Option(min=1, max=1_000, help="How many customers they belong to.")] = 4,
+    scenario: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An attack, by its detector's name; again for more; all.")
+    ] = None,
+    intensity: Annotated[IntensityName, typer.Option(help="How hard the attacks go about it.")] = IntensityName.high,  # type: ignore[attr-defined]
+    rate: Annotated[float | None, typer.Option(metavar="EPS", help="Events per second; without it as fast as it goes.")] = None,
+) -> int:
+    """Make up labelled traffic: people at work, and attacks among them."""
+    from monitor import simulating  # noqa: PLC0415
+
+    return simulating.simulate(
+        out=out,
+        truth=truth,
+        seed=seed,
+        hours=hours,
+        users=users,
+        tenants=tenants,
+        scenarios=scenario or [],
+        intensity=intensity.value,
+        rate=rate,
+    )
 
 
 @app.command("check-config", epilog="Example: watchfloor check-config -c watchfloor.yaml")

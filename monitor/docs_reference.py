@@ -14,6 +14,7 @@ from monitor.detectors_reference import reference as detectors_reference
 from monitor.formats_reference import kinds_reference
 from monitor.formats_reference import reference as format_reference
 from monitor.settings_reference import reference as settings_reference
+from monitor.telemetry_table import reference as metrics_reference
 from schemas.formats import FORMATS
 from schemas.jsonschema import JsonSchema, alert_schema, event_schema
 
@@ -28,6 +29,7 @@ REFERENCES: dict[str, Callable[[], str]] = {
     "configuration.md": settings_reference,
     "detectors.md": detectors_reference,
     "formats/kinds.md": kinds_reference,
+    "metrics.md": metrics_reference,
     **{f"formats/{name}.md": partial(format_reference, fmt) for name, fmt in FORMATS.items()},
     "schemas/event.schema.json": lambda: _as_json(event_schema()),
     "schemas/alert.schema.json": lambda: _as_json(alert_schema()),

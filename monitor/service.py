@@ -27,6 +27,8 @@ log = logging.getLogger("watchfloor")
 
 TELL_EVERY_S = 1.0
 """How often the figures of delivery are passed on to the metrics."""
+_NOT_SENT = frozenset({"expired", "repeated", "unreadable"})
+_BURIED = frozenset({"refused", "expired", "unreadable"})
 PRUNE_EVERY_S = 3_600.0
 NEEDS = """nothing is configured to be read. Name a file with -c, for example:
 
@@ -55,6 +57,8 @@ class Service:
         self.telemetry = Telemetry(__version__)
         self._delivery: Delivery | None = None
         self._delivering: asyncio.Task[None] | None = None
+        self.interrupted = False
+        """Whether somebody pressed Ctrl-C."""
         self._stopping = asyncio.Event()
         self._began = time.monotonic()
         self._saved_at: float | None = None
@@ -85,7 +89,7 @@ class Service:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self.stop, number)
         loop.add_signal_handler(signal.SIGHUP, self._ask_reload)
         try:
             await self.web.start()
@@ -123,10 +127,11 @@ class Service:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     raise error
 
-    def stop(self) -> None:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Finish the batch, make everything safe, send what is due, leave the group."""
         if self._stopping.is_set():
             return
+        self.interrupted = number == signal.SIGINT
         log.info("stopping")
         self._stopping.set()
         self.engine.stop()
@@ -219,10 +224,9 @@ class Service:
         self.telemetry.checkpoint_failed()
 
     def _delivered(self, sink: str, result: str, seconds: float, count: int) -> None:
-        for _ in range(count):
-            self.telemetry.delivered(sink, result, seconds)
-        if result in {"refused", "expired"}:
-            self.telemetry.dead_letter(sink)
+        self.telemetry.delivered(sink, result, count, None if result in _NOT_SENT else seconds)
+        if result in _BURIED:
+            self.telemetry.dead_letter(sink, count)
 
     # -- what others ask ----------------------------------------------------------------------------------------------------------
 
@@ -256,7 +260,9 @@ class Service:
 
     async def _prune(self) -> None:
         while True:
-            await asyncio.sleep(PRUNE_EVERY_S)
+            await asyncio.sleep(_NOT_SENT = frozenset({"expired", "repeated", "unreadable"})
+_BURIED = frozenset({"refused", "expired", "unreadable"})
+PRUNE_EVERY_S)
             if self._delivery is not None:
                 await self.store.write(lambda db: outbox.prune(db, time.time(), self.settings.store.keep_alerts_s))
 
@@ -284,4 +290,4 @@ def run(settings: Settings, read: Callable[[], Settings]) -> int:
     except FencedError as error:
         log.error("%s", error)  # noqa: TRY400 - expected
         return 3
-    return 0
+    return 130 if service.interrupted else 0

@@ -28,9 +28,9 @@ from schemas.severity import SEVERITIES
 
 OTHER = "other"
 """Stands for a label value that is in no fixed set, so that nothing can make the number of series grow."""
-Result = Literal["sent", "failed", "refused", "unreachable", "expired", "repeated"]
+Result = Literal["sent", "failed", "refused", "unreachable", "expired", "repeated", "unreadable"]
 """What became of an attempt to deliver: taken; a fault of the sink itself; never to be taken; may be taken later; given up for its age. And
-beside its own result: made again, because the process died before it knew how the one before had ended."""
+beside its own result: made again, because the process died before it knew how the one before had ended; or what it is about cannot be read."""
 RESULTS: frozenset[str] = frozenset(get_args(Result))
 STAGES = ("cold", "learning", "mature")
 """How much a learned model knows of its key."""
@@ -264,10 +264,10 @@ class Telemetry:
             if alert.version == 1 and alert.status == "firing":
                 self._of["alerts_total"].labels(_known(alert.detector, self._detectors), alert.severity).inc()
 
-    def delivered(self, sink: str, result: str, seconds: float | None = None) -> None:
-        """An attempt ended so. ``seconds``: how long it took; ``None`` when nothing was sent."""
+    def delivered(self, sink: str, result: str, count: int = 1, seconds: float | None = None) -> None:
+        """An attempt about ``count`` alert versions or messages ended so. ``seconds``: how long it took; ``None`` when nothing was sent."""
         sink = _known(sink, self._sinks)
-        self._of["deliveries_total"].labels(sink, _known(result, RESULTS)).inc()
+        self._of["deliveries_total"].labels(sink, _known(result, RESULTS)).inc(count)
         if seconds is not None:
             self._of["delivery_seconds"].labels(sink).observe(seconds)
 
@@ -281,9 +281,9 @@ class Telemetry:
         """Whether a sink is left alone for a while."""
         self._of["sink_breaker_open"].labels(_known(sink, self._sinks)).set(is_open)
 
-    def dead_letter(self, sink: str) -> None:
-        """A notification was given up."""
-        self._of["dead_letters_total"].labels(_known(sink, self._sinks)).inc()
+    def dead_letter(self, sink: str, count: int = 1) -> None:
+        """So many alert versions or messages were given up."""
+        self._of["dead_letters_total"].labels(_known(sink, self._sinks)).inc(count)
 
     def checkpointed(self, seconds: float, stall_seconds: float, rows: int) -> None:
         """A checkpoint is safe."""

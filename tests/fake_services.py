@@ -186,6 +186,7 @@ class FakeServices:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
+        await asyncio.sleep(0.02)  # a connection that was accepted just now belongs to nobody yet, who could close it
         server.close()
         for writer in list(writers):
             writer.transport.abort()
@@ -193,7 +194,7 @@ class FakeServices:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0.02)  # what was cut off in the middle of a TLS handshake is closed in the turns of the loop after that
+        await asyncio.sleep(0.02)  # what was cut off in the middle of a handshake is closed in the turns of the loop after that
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer one request; whether the connection goes on."""

@@ -57,10 +57,12 @@ class Delivery:
 
     async def start(self) -> None:
         """Find or make the place of each sink in the outbox; of a new one it is the end. To be called before the first alert is inserted."""
-        senders = self._senders
+        await self._register(self._senders)
+        self._started = True
+
+    async def _register(self, senders: Mapping[str, Sender]) -> None:
         styles = {name: sender.sink.style for name, sender in senders.items()}
         await self._store.write(lambda db: cursors.register(db, styles, self._times.now()))
-        self._started = True
 
     async def run(self) -> None:
         """Deliver until cancelled. Raises ``FencedError`` when another process has taken the store over: then nothing more is sent.
@@ -76,6 +78,7 @@ class Delivery:
                 await self._swap()
         finally:
             self._running = False
+            self._swapped.set()  # whoever waits for a reload need not wait for it any more
 
     async def _work(self) -> None:
         tasks = [asyncio.ensure_future(self._asked.wait()), *(asyncio.ensure_future(sender.run()) for sender in self._senders.values())]
@@ -88,9 +91,9 @@ class Delivery:
 
     async def _swap(self) -> None:
         assert self._next is not None
+        await self._register(self._next)
         self._senders, self._next = self._next, None
         self._asked.clear()
-        await self.start()
         self._swapped.set()
 
     async def reload(self, sinks: Mapping[str, Sink], settings: Mapping[str, DeliverySettings], routes: Sequence[Route]) -> None:

@@ -48,6 +48,7 @@ SCHEMA: tuple[str, ...] = (
     ),
     "CREATE INDEX IF NOT EXISTS members_sent ON members(sink, grp, sent_at)",
     "CREATE INDEX IF NOT EXISTS members_unsent ON members(sink, grp) WHERE version > sent_version",
+    "CREATE INDEX IF NOT EXISTS members_over ON members(sink, grp, at) WHERE status = 'resolved'",
     # When the latest incidents began that a sink was told of, for the storm cap.
     "CREATE TABLE IF NOT EXISTS admitted(sink TEXT NOT NULL, at REAL NOT NULL, rank INTEGER NOT NULL)",
     "CREATE INDEX IF NOT EXISTS admitted_at ON admitted(sink, at)",

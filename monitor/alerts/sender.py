@@ -23,7 +23,7 @@ from monitor.store import Store, StoreError, T, Work
 
 log = logging.getLogger("watchfloor")
 
-RESULTS = ("delivered", "refused", "unreachable", "failed", "repeated", "expired", "unreadable")
+RESULTS = ("sent", "refused", "unreachable", "failed", "repeated", "expired", "unreadable")
 """What ``on_result`` is told: how an attempt ended; ``repeated`` beside it for one that a crash had cut off; ``expired`` and ``unreadable``
 for alert versions that became dead letters without an attempt of their own."""
 STORE_RETRY_S = 1.0
@@ -178,14 +178,14 @@ class Sender:
         await self._write(lambda db: self._line.delivered(db, job, memory, self._times.now()))
         self._answered()
         self._last_success_at = self._times.now()
-        self._on_result(self.name, "delivered", took_s, job.count)
+        self._on_result(self.name, "sent", took_s, job.count)
 
     async def _refused(self, job: Job, error: RefusedError, took_s: float) -> None:
         self._note(f"refused: {error}")
         buried = await self._write(lambda db: self._line.refused(db, job, "refused", self._times.now()))
         self._answered()
-        # Several that are tried again as fewer are no dead letters yet.
-        self._on_result(self.name, error.result, took_s, job.count if buried else 0)
+        if buried or job.count == 1:  # several that are tried again as fewer are not refused yet
+            self._on_result(self.name, error.result, took_s, job.count)
 
     async def _failed(self, job: Job, error: DeliveryError, took_s: float) -> None:
         asked_s = error.retry_after_s if isinstance(error, UnreachableError) else None

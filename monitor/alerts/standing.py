@@ -46,11 +46,16 @@ class StateLine:
         return plan
 
     def _job(self, db: sqlite3.Connection, now: float) -> Job | None:
-        # What would be due soon goes along, so that alerts keep together in as few sends as possible.
+        columns = "id, version, version > sent_version, alert"
         found = db.execute(
-            "SELECT id, version, version > sent_version, alert FROM members WHERE sink = ? AND grp = ? AND (version > sent_version OR sent_at <= ?)"
-            " ORDER BY version > sent_version DESC, sent_at, rowid LIMIT ?",
-            (self._sink, _GROUP, now - self._refresh_s / 2, self._max_alerts),
+            f"SELECT {columns} FROM members WHERE sink = ? AND grp = ? AND version > sent_version LIMIT ?",  # noqa: S608 - names of ours
+            (self._sink, _GROUP, self._max_alerts),
+        ).fetchall()
+        # What would be due soon goes along, so that alerts keep together in as few sends as possible.
+        found += db.execute(
+            f"SELECT {columns} FROM members WHERE sink = ? AND grp = ? AND sent_at <= ? AND version <= sent_version"  # noqa: S608 - names of ours
+            " ORDER BY sent_at LIMIT ?",
+            (self._sink, _GROUP, now - self._refresh_s / 2, self._max_alerts - len(found)),
         ).fetchall()
         if not found:
             return None

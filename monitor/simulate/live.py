@@ -5,8 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from monitor.settings_simulate import SimulateSettings
 from monitor.simulate.attacks import ATTACKS
 from monitor.simulate.benign import CLOUD, KEY, service
 from monitor.simulate.chance import Chance
@@ -27,30 +26,20 @@ REUSE = 6
 """Requests of a person, on average, before the next login."""
 
 
-class LiveSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is simulated live."""
-
-    seed: int = 1
-    rate: float = 50.0
-    """Ordinary events per second; those of the attacks come on top."""
-    users: int = 80
-    tenants: int = 3
-    attack_every_s: tuple[float, float] = (20.0, 40.0)
-    """From the beginning of one attack to the next, least and most."""
-
-
 class SimulatedSource:
     """See ``LiveSource``. ``clock``: Unix seconds. It has no position: what was not read is not made up again."""
 
     def __init__(
         self,
-        settings: LiveSettings,
+        settings: SimulateSettings,
         clock: Callable[[], float] = time.time,
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.inputs: Sequence[LiveInput] = [LiveInput(SOURCE, "native", None, SOURCE)]
         """The one there is."""
+        self.generation = 0
+        self.ended = False
         self.truth: list[Truth] = []
         """The attacks so far."""
         self._settings, self._clock, self._sleep = settings, clock, sleep
@@ -69,10 +58,13 @@ class SimulatedSource:
         self._attack_ts = now + FIRST_ATTACK_S
         self._day = int(now // 86_400)
 
-    async def start(self, positions: Mapping[str, Any]) -> None:
-        """Begin now. Positions mean nothing here."""
-        del positions
+    async def start(self) -> None:
+        """Begin now."""
+        self.generation = 1
         self._begin(self._clock())
+
+    async def seek(self, positions: Mapping[str, Any]) -> None:
+        """Nothing: what was not read is not made up again."""
 
     async def next(self, wait_s: float) -> Sequence[Arrived]:
         """See ``LiveSource``."""

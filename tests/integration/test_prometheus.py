@@ -104,7 +104,7 @@ class Traffic:
         self.input.believed = time.time() - 2
         self.facts.late["security-events/0"] += 1
         for number, result in enumerate(sorted(RESULTS)):
-            self.telemetry.delivered("chat", result, 0.1 * number)
+            self.telemetry.delivered("chat", result, 1, 0.1 * number)
         self.telemetry.outbox("chat", 2, time.time() - 5)
         self.telemetry.checkpointed(0.2, 0.01, 1_000)
 

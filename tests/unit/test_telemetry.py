@@ -122,7 +122,7 @@ def full() -> tuple[Telemetry, Facts]:
     facts.lags = {("logins", "0"): 12}
     of.position_reset("logins")
     of.maturity("bulk_export", {"cold": 2})
-    of.delivered("soc", "sent", 0.2)
+    of.delivered("soc", "sent", 1, 0.2)
     of.checkpointed(0.05, 0.002, 30)
     return of, facts
 
@@ -270,7 +270,7 @@ def test_the_other_happenings() -> None:
     of.dead_letter("soc")
     of.checkpoint_failed()
     of.delivered("soc", "expired")
-    of.delivered("soc", "sent", 0.2)
+    of.delivered("soc", "sent", 1, 0.2)
     assert value(of, "sink_breaker_open", sink="soc") == 1
     assert value(of, "dead_letters_total", sink="soc") == 1
     assert value(of, "checkpoint_failures_total") == 1
@@ -339,7 +339,7 @@ def test_the_number_of_series_is_bounded_whatever_is_counted() -> None:
     facts.labels = {"t/0": "t"}
     facts.inputs = {"t/0": Input({f"kind{number}": 1 for number in range(500)}, {f"reason{number}": 1 for number in range(500)})}
     for number in range(500):
-        of.delivered(f"sink{number}", f"result{number}", 0.1)
+        of.delivered(f"sink{number}", f"result{number}", 1, 0.1)
     page = of.render("")[0].decode()
     assert page.count("watchfloor_events_total{") == 1 <= len(KINDS)
     assert page.count("watchfloor_deliveries_total{") == 5 + 1

@@ -12,6 +12,7 @@ from monitor.alerts.sender import SinkState
 from monitor.notification import Notification, RefusedError, UnreachableError
 from monitor.settings_delivery import BreakerSettings, DeliverySettings, RateLimit, RetrySettings, Route
 from monitor.store import FencedError, Store, StoreError, T, Work
+from schemas.errors import ConfigurationError
 from tests.deliveries import START, FakeSink, Killed, WatchedStore, World, alert, world
 
 DOWN = UnreachableError("the other side does not answer; start it")
@@ -26,7 +27,7 @@ def test_every_version_comes_in_order_in_batches_of_the_size_a_sink_takes(tmp_pa
             assert [a for n in sink.taken for a in n.alerts] == alerts
             assert [len(n.alerts) for n in sink.taken] == [3, 3, 2]
             assert w.delivery.pending() == {"s": 0}
-            assert w.results == {("s", "delivered"): 8}
+            assert w.results == {("s", "sent"): 8}
             await w.insert(alert("z"))
             await w.insert(alert("z", 2), alert("z", 3, "resolved"))
             single, double = sink.taken[3:]
@@ -50,7 +51,7 @@ def test_a_failure_holds_up_what_follows_and_is_sent_again_as_it_was(tmp_path: P
             assert sink.versions == [("a", 1), ("b", 1)]
             assert 0 < sink.at[1] <= 1
             assert sink.at[1] < sink.at[2] <= sink.at[1] + 2
-            assert w.results == {("s", "unreachable"): 2, ("s", "delivered"): 2}
+            assert w.results == {("s", "unreachable"): 2, ("s", "sent"): 2}
 
     asyncio.run(run())
 
@@ -114,7 +115,7 @@ def test_one_refused_alert_goes_to_the_dead_letters_and_those_beside_it_arrive(t
             await w.insert(alert("a"), alert("bad"), alert("b"), alert("c"), alert("d"))
             assert sink.versions == [("a", 1), ("b", 1), ("c", 1), ("d", 1)]
             assert await w.rows("SELECT sink, id, version, reason, at FROM dead_letters") == [("s", "bad", 1, "refused", START)]
-            assert w.results == {("s", "delivered"): 4, ("s", "refused"): 1}
+            assert w.results == {("s", "sent"): 4, ("s", "refused"): 1}
             assert w.delivery.state()["s"].last_error == "refused: status 400"
             assert w.delivery.state()["s"].breaker == "closed"
 
@@ -177,7 +178,7 @@ def test_a_fault_in_a_sink_is_no_end_and_its_text_stays_hidden(tmp_path: Path, c
             await w.advance(10)
             assert sink.versions == [("a", 1)]
             assert w.delivery.state()["s"].last_error == "a fault in the sink itself (KeyError)"
-            assert w.results == {("s", "unreachable"): 2, ("s", "delivered"): 1}
+            assert w.results == {("s", "unreachable"): 2, ("s", "sent"): 1}
 
     with caplog.at_level(logging.INFO, "watchfloor"):
         asyncio.run(run())
@@ -300,6 +301,31 @@ def test_reloading_goes_on_where_each_sink_was_and_a_new_one_hears_only_what_is_
     asyncio.run(run())
 
 
+def test_wrong_routes_are_refused_and_the_old_ones_go_on(tmp_path: Path) -> None:
+    async def run() -> None:
+        sink = FakeSink()
+        async with world(tmp_path / "s.db", {"s": sink}) as w:
+            with pytest.raises(ConfigurationError, match=r"routes\.0\.sinks"):
+                await w.delivery.reload({"s": sink}, {"s": DeliverySettings()}, [Route(sinks=("t",))])
+            await w.insert(alert("a"))
+            assert sink.versions == [("a", 1)]
+
+    asyncio.run(run())
+
+
+def test_a_reload_of_a_process_that_was_taken_over_does_not_wait_for_ever(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with world(tmp_path / "s.db", {"s": FakeSink()}) as w:
+            other = Store(tmp_path / "s.db", outbox.SCHEMA)
+            await other.take_over()
+            other.close()
+            await asyncio.wait_for(w.delivery.reload({}, {}, ()), 10)
+            with pytest.raises(FencedError):
+                await w.settle()
+
+    asyncio.run(run())
+
+
 def test_cancelled_in_the_middle_of_a_send_it_is_sent_again_after_the_next_start_and_counted(tmp_path: Path) -> None:
     async def run() -> None:
         async with world(tmp_path / "s.db", {"s": HangingSink()}) as w:
@@ -308,7 +334,7 @@ def test_cancelled_in_the_middle_of_a_send_it_is_sent_again_after_the_next_start
         async with world(tmp_path / "s.db", {"s": sink}) as w:
             await w.settle()
             assert sink.versions == [("a", 1)]
-            assert w.results == {("s", "repeated"): 1, ("s", "delivered"): 1}
+            assert w.results == {("s", "repeated"): 1, ("s", "sent"): 1}
             await w.insert(alert("b"))
             assert w.results["s", "repeated"] == 1
 

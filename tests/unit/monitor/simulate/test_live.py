@@ -6,7 +6,8 @@ from itertools import pairwise
 import orjson
 
 from monitor.simulate.attacks import ATTACKS
-from monitor.simulate.live import FIRST_ATTACK_S, LiveSettings, SimulatedSource
+from monitor.settings_simulate import SimulateSettings
+from monitor.simulate.live import FIRST_ATTACK_S, SimulatedSource
 from monitor.simulate.truth import Truth
 from monitor.sources.live import Arrived, LiveInput
 from schemas.formats import FORMATS
@@ -20,8 +21,8 @@ class Watching:
 
     def __init__(self, **settings: float) -> None:
         self.now = NOW
-        self.source = SimulatedSource(LiveSettings(**settings), lambda: self.now, sleep=self.sleep)  # type: ignore[arg-type]
-        asyncio.run(self.source.start({}))
+        self.source = SimulatedSource(SimulateSettings(**settings), lambda: self.now, sleep=self.sleep)  # type: ignore[arg-type]
+        asyncio.run(self.source.start())
 
     async def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -85,7 +86,7 @@ def test_positions_are_none_and_lines_go_on() -> None:
 def test_ids_are_new_in_each_process() -> None:
     first, second = Watching(), Watching()
     second.now += 5
-    asyncio.run(second.source.start({}))
+    asyncio.run(second.source.start())
     ids = [{orjson.loads(record)["id"] for record in one.watch(5)} for one in (first, second)]
     assert not ids[0] & ids[1]
 
