@@ -39,13 +39,13 @@ class DeliveryError(WatchfloorError):
 
 
 class RefusedError(DeliveryError):
-    """It will never be taken as it is (status 400, 404 …): sending it again is of no use."""
+    """This message will never be taken as it is (status 400, 413 …): sending it again is of no use."""
 
     result = "refused"
 
 
 class UnreachableError(DeliveryError):
-    """It may be taken later. ``retry_after_s``: how long the other side asked to wait, if it did (seconds)."""
+    """It may be taken later, perhaps once somebody has mended the settings (status 401, 404 …). ``retry_after_s``: how long the other side asked to wait, if it did (seconds)."""
 
     result = "unreachable"
 

@@ -260,9 +260,7 @@ class Service:
 
     async def _prune(self) -> None:
         while True:
-            await asyncio.sleep(_NOT_SENT = frozenset({"expired", "repeated", "unreadable"})
-_BURIED = frozenset({"refused", "expired", "unreadable"})
-PRUNE_EVERY_S)
+            await asyncio.sleep(PRUNE_EVERY_S)
             if self._delivery is not None:
                 await self.store.write(lambda db: outbox.prune(db, time.time(), self.settings.store.keep_alerts_s))
 

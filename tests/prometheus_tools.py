@@ -251,9 +251,13 @@ def metrics_in(query: str) -> set[str]:
 
 
 def dashboard_queries(variables: Mapping[str, str] = _VARIABLES) -> dict[str, str]:
-    """The dashboard's queries, by panel and letter, with its variables filled in."""
+    """The dashboard's queries, by panel (two may have one title) and letter, with its variables filled in."""
     board = json.loads(DASHBOARD.read_text(encoding="utf-8"))
-    found = {f"{panel['title']} {target['refId']}": target["expr"] for panel in board["panels"] for target in panel.get("targets", ())}
+    found = {
+        f"panel {panel['id']}, {panel['title']} {target['refId']}": target["expr"]
+        for panel in board["panels"]
+        for target in panel.get("targets", ())
+    }
     found |= {f"annotation {each['name']}": each["expr"] for each in board["annotations"]["list"]}
     for variable, value in variables.items():
         found = {name: query.replace(variable, value) for name, query in found.items()}

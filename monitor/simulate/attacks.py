@@ -15,22 +15,22 @@ _PARTS = ("customers", "exports", "users", "billing", "files", "keys", "teams", 
 def failed_login_burst(act: Act) -> None:
     """One account, many passwords, within minutes."""
     person = act.victim()
-    for place, at in enumerate(act.times(act.by_intensity(11, 20, 60), 300)):
+    for place, at in enumerate(act.times(act.number(11, 20, 60), 300)):
         act.thief(person, act.lair(place)).fail(at)
 
 
 def slow_brute_force(act: Act) -> None:
     """One account, a password now and then, from several addresses."""
     person = act.victim()
-    for place, at in enumerate(act.times(act.by_intensity(9, 12, 18), act.by_intensity(8.0, 6.0, 6.0) * HOUR_S)):
-        client = act.thief(person, act.lair()._replace(ip=f"198.18.{224 + act.number % 16}.{place % 5 + 1}"))  # never two in a row
-        client.change(device_id=f"stranger-{act.number}-{place}")
+    for place, at in enumerate(act.times(act.number(9, 12, 18), act.amount(8.0, 6.0, 6.0) * HOUR_S)):
+        client = act.thief(person, act.lair()._replace(ip=f"198.18.{224 + act.place % 16}.{place % 5 + 1}"))  # never two in a row
+        client.change(device_id=f"stranger-{act.place}-{place}")
         client.fail(at)
 
 
 def password_spray(act: Act) -> None:
     """One password for many accounts."""
-    people = act.victims(act.by_intensity(6, 9, 14))
+    people = act.victims(act.number(6, 9, 14))
     act.name_lairs()
     for place, (person, at) in enumerate(zip(people, act.times(len(people), 600), strict=True)):
         act.thief(person, act.lair(place)).fail(at)
@@ -39,13 +39,13 @@ def password_spray(act: Act) -> None:
 def credential_stuffing(act: Act) -> None:
     """Leaked pairs: mostly of people who are not there, each tried once."""
     act.name_lairs()
-    number = act.by_intensity(30, 60, 150)
+    number = act.number(30, 60, 150)
     people = act.victims(number)
     for place, at in enumerate(act.times(number, 600)):
         client = act.thief(people[place % len(people)], act.lair(place))
         known = place % 3 == 0 and place < len(people)
         if not known:
-            client.change(actor=f"leaked-{act.number}-{place}@example.com")
+            client.change(actor=f"leaked-{act.place}-{place}@example.com")
         client.fail(at, "bad_password" if known else "unknown_user")
 
 
@@ -53,7 +53,7 @@ def success_after_failures(act: Act) -> None:
     """Guessed in the end."""
     person = act.victim()
     act.habits(person)
-    *before, last = act.times(act.by_intensity(6, 9, 26), 420)
+    *before, last = act.times(act.number(6, 9, 26), 420)
     for place, at in enumerate(before):
         act.thief(person, act.lair(place)).fail(at)
     act.thief(person).log_in(last)
@@ -63,7 +63,7 @@ def mfa_fatigue(act: Act) -> None:
     """Pushes until one is accepted."""
     person = act.victim()
     client = act.thief(person)
-    *before, last = act.times(act.by_intensity(6, 7, 12), 400)
+    *before, last = act.times(act.number(6, 7, 12), 400)
     for at in before:
         client.bare(at, "auth.mfa_challenge", outcome="failure", reason="mfa_denied", action="push")
     if act.scenario.intensity == "low":
@@ -78,7 +78,7 @@ def mfa_change(act: Act) -> None:
     person = act.victim()
     act.habits(person)
     client = act.thief(person)
-    first, second, *rest = act.times(act.by_intensity(2, 3, 4), 240)
+    first, second, *rest = act.times(act.number(2, 3, 4), 240)
     if not act.past:  # a network stays new for a day, so that none is known where all began minutes ago: they reset the password as well
         client.bare(first - 1, "auth.password_reset", outcome="success", action="reset.completed", target=f"user:{person.name}")
     client.log_in(first)
@@ -89,7 +89,7 @@ def mfa_change(act: Act) -> None:
 
 def password_reset_abuse(act: Act) -> None:
     """Resets for one account after the other."""
-    people = act.victims(act.by_intensity(6, 8, 15))
+    people = act.victims(act.number(6, 8, 15))
     act.entities.append(f"ip:{act.lair().ip}")
     for person, at in zip(people, act.times(len(people), 600), strict=True):
         client = act.thief(person, act.lair())
@@ -100,11 +100,11 @@ def impossible_travel(act: Act) -> None:
     """At home and on another continent within minutes."""
     person = act.victim()
     owner = act.habits(person)
-    first, last = act.times(2, act.by_intensity(2 * HOUR_S, HOUR_S, 600.0))
+    first, last = act.times(2, act.amount(2 * HOUR_S, HOUR_S, 600.0))
     owner.log_in(first)
     client = act.thief(person)
     client.log_in(last)
-    for number in range(act.by_intensity(0, 1, 3)):
+    for number in range(act.number(0, 1, 3)):
         client.do(last + 1 + number, "api.request", method="GET", path="/v1/me", status=200, outcome="success")
 
 
@@ -123,7 +123,7 @@ def session_hijack(act: Act) -> None:
     person = act.victims(1)[0]
     owner = act.owner(person)
     act.entities.append(f"session:{owner.session}")
-    first, *rest = act.times(act.by_intensity(3, 5, 12), 200)
+    first, *rest = act.times(act.number(3, 5, 12), 200)
     owner.log_in(first)
     owner.move(act.lair())
     if act.scenario.intensity != "low":
@@ -135,7 +135,7 @@ def session_hijack(act: Act) -> None:
 def dormant_account(act: Act) -> None:
     """An account nobody has used for three months wakes up and takes something along."""
     person = act.victims(1)[0]
-    name = f"{person.tenant}-former-{act.number}"
+    name = f"{person.tenant}-former-{act.place}"
     act.entities.append(f"actor:{name}")
     former = act.owner(person)
     former.change(actor=name, device_id=f"laptop-{name}")
@@ -146,7 +146,7 @@ def dormant_account(act: Act) -> None:
     client = act.thief(person)
     client.change(actor=name)
     client.log_in(act.begin)
-    for number in range(act.by_intensity(0, 1, 4)):
+    for number in range(act.number(0, 1, 4)):
         fields = {"action": "download", "target": f"table:customers{number}", "records": 9_000}
         client.do(act.begin + 90 + 30 * number, "data.export", outcome="success", **fields)
 
@@ -155,9 +155,9 @@ def authorization_failure_burst(act: Act) -> None:
     """Tries every door."""
     person = act.victim()
     client = act.owner(person)
-    number = act.by_intensity(16, 30, 60)
+    number = act.number(16, 30, 60)
     for place, at in enumerate(act.times(number, 300)):
-        path = f"/v1/admin/{_PARTS[place % act.by_intensity(4, 8, 12)]}"
+        path = f"/v1/admin/{_PARTS[place % act.number(4, 8, 12)]}"
         client.do(at, "api.request", method="GET", route=path, path=path, status=403, outcome="failure", reason="forbidden")
 
 
@@ -166,7 +166,7 @@ def object_enumeration(act: Act) -> None:
     person = act.victim()
     client = act.owner(person)
     first = act.chance.whole(50_000, 90_000)
-    for place, at in enumerate(act.times(act.by_intensity(70, 150, 400), act.by_intensity(500.0, 300.0, 160.0))):
+    for place, at in enumerate(act.times(act.number(70, 150, 400), act.amount(500.0, 300.0, 160.0))):
         usual: dict[str, Any] = {"method": "GET", "route": "/v1/customers/{id}", "path": f"/v1/customers/{first + place}"}
         refused = place % 3 == 0
         client.do(at, "api.request", **usual, status=404 if refused else 200, outcome="failure" if refused else "success")
@@ -186,7 +186,7 @@ def api_key_abuse(act: Act) -> None:
     """The key of an integration, elsewhere and for other things."""
     act.entities.append(f"api_key:{KEY}")
     base = encode_base(service(KEY, act.tenant, act.lair().fields(), "api_key", SCRIPT))
-    for place, at in enumerate(act.times(act.by_intensity(6, 15, 30), 200)):
+    for place, at in enumerate(act.times(act.number(6, 15, 30), 200)):
         path = f"/v1/{_PARTS[place % 12] if act.scenario.intensity != 'low' else 'reports'}"
         act.log.add(at, "api.request", {"method": "GET", "route": path, "path": path, "status": 200, "outcome": "success"}, base)
 
@@ -195,7 +195,7 @@ def bulk_export(act: Act) -> None:
     """The customer database, table by table."""
     person = act.victim()
     client = act.owner(person)
-    for place, at in enumerate(act.times(act.by_intensity(15, 30, 60), 1200)):
+    for place, at in enumerate(act.times(act.number(15, 30, 60), 1200)):
         client.do(at, "data.export", outcome="success", action="download", target=f"table:t{place}", records=4000, bytes=20_000_000)
 
 
@@ -221,7 +221,7 @@ def unusual_query(act: Act) -> None:
         "SELECT * FROM customers",
         "SELECT usename, passwd FROM pg_catalog.pg_shadow",
     )
-    number = act.by_intensity(1, 2, 6)
+    number = act.number(1, 2, 6)
     for text, at in zip(texts, act.times(number, 300), strict=False):
         client.do(at, "data.query", outcome="success", query=text, records=20_000)
 
@@ -230,7 +230,7 @@ def audit_log_tampering(act: Act) -> None:
     """Blinds those who watch."""
     person = act.victim()
     client = act.owner(person)
-    number = act.by_intensity(1, 1, 3)
+    number = act.number(1, 1, 3)
     for place, at in enumerate(act.times(number, 200)):
         action = act.by_intensity("log_stream.update", "log.disable", "log.disable")
         client.do(at, "audit.log_change", outcome="success", action=action, target=f"audit_log:{place}")
@@ -239,14 +239,14 @@ def audit_log_tampering(act: Act) -> None:
 def source_silence(act: Act) -> None:
     """The log of a tenant is cut off."""
     act.entities.append(f"tenant:{act.tenant}")
-    silent_s = act.scenario.duration_s or act.by_intensity(1.0, 2.0, 4.0) * HOUR_S
+    silent_s = act.scenario.duration_s or act.amount(1.0, 2.0, 4.0) * HOUR_S
     act.log.mutes.append(Mute(act.tenant, act.begin, act.begin + silent_s))
     act.log.first_ts, act.log.last_ts = act.begin, act.begin + silent_s
 
 
 def campaign(act: Act) -> None:
     """A spray that works for one account; a factor of one's own; a look around; and out with the data."""
-    people = act.victims(act.by_intensity(7, 10, 16))
+    people = act.victims(act.number(7, 10, 16))
     net, victim = act.lair(), people[-1]
     act.entities += [f"actor:{victim.name}", f"ip:{net.ip}"]
     act.habits(victim)
@@ -260,11 +260,11 @@ def campaign(act: Act) -> None:
     pace = (last - act.begin) / 900
     client.do(last + 120 * pace, "auth.mfa_change", outcome="success", action="mfa.add", target=f"user:{victim.name}")
     first = act.chance.whole(50_000, 90_000)
-    for place in range(act.by_intensity(80, 150, 300)):
+    for place in range(act.number(80, 150, 300)):
         path = f"/v1/customers/{first + place}"
         fields = {"method": "GET", "route": "/v1/customers/{id}", "path": path, "status": 200, "outcome": "success"}
         client.do(last + (240 + place) * pace, "api.request", **fields)
-    for place in range(act.by_intensity(15, 30, 60)):
+    for place in range(act.number(15, 30, 60)):
         at = last + (700 + 10 * place) * pace
         client.do(at, "data.export", outcome="success", action="download", target=f"table:t{place}", records=4000)
 

@@ -24,25 +24,48 @@ class Act:
         self.log, self.world, self.scenario, self.begin, self.past = log, world, scenario, begin, past
         self.chance = Chance(world.settings.seed, "attack", scenario.name, number)
         self.tenant = victims[0].tenant
-        self.number = number
+        self.place = number
+        self.strength: float = scenario.strength if scenario.strength is not None else INTENSITIES.index(scenario.intensity) + 1.0
         self._victims = victims
         self.entities: list[str] = []
         """As ``type:value``."""
         self.involved: set[str] = set()
 
     def by_intensity(self, low: T, medium: T, high: T) -> T:
-        """One of three."""
-        return (low, medium, high)[INTENSITIES.index(self.scenario.intensity)]
+        """One of three, the nearest one."""
+        return (low, medium, high)[min(2, max(0, round(self.strength) - 1))]
+
+    def amount(self, low: float, medium: float, high: float) -> float:
+        """A quantity by the strength: between two of these, or beyond them by the same rule.
+
+        Below low a number of steps shrinks in proportion, and what makes an attack weaker by being more, such as a pause, grows.
+        """
+        strength = self.strength
+        if strength <= 1:
+            return low * strength if low <= high else low / strength
+        if strength <= 2:
+            return low + (medium - low) * (strength - 1)
+        if strength <= 3:
+            return medium + (high - medium) * (strength - 2)
+        return high * strength / 3 if low <= high else high * 3 / strength
+
+    def number(self, low: int, medium: int, high: int, least: int = 1) -> int:
+        """The same, as a whole number of at least so much."""
+        return max(least, round(self.amount(low, medium, high)))
+
+    def lasting(self, usual_s: float) -> float:
+        """How long it takes, in seconds."""
+        return (self.scenario.duration_s or usual_s) * self.scenario.stretch
 
     def times(self, number: int, usual_s: float) -> Iterator[float]:
         """So many moments within the duration, unevenly as the jitter says."""
-        step_s = (self.scenario.duration_s or usual_s) / max(1, number - 1)
+        step_s = self.lasting(usual_s) / max(1, number - 1)
         for place in range(number):
             yield self.begin + (place + self.chance.between(-0.5, 0.5) * self.scenario.jitter * (place > 0)) * step_s
 
     def lair(self, place: int = 0) -> Net:
         """The attacker's addresses, in turn."""
-        at = self.number * 16 + place % self.scenario.spread
+        at = self.place * 16 + place % self.scenario.spread
         return LAIRS[at // 16 % len(LAIRS)].net(f"198.18.{208 + at // 250 % 16}.{at % 250 + 2}", 64999)
 
     def victims(self, number: int) -> Sequence[Person]:
@@ -62,16 +85,16 @@ class Act:
     def owner(self, person: Person) -> Client:
         """Themselves, at home."""
         day = int(self.begin // 86_400)
-        session = f"s-{person.name}-own-{self.number}"
+        session = f"s-{person.name}-own-{self.place}"
         self.involved |= {f"actor:{person.name}", f"session:{session}"}
         return Client(self.log, person, person.home, session, device=person.device("laptop", day), agent=person.agent)
 
     def thief(self, person: Person, net: Net | None = None) -> Client:
         """Somebody else with their account."""
-        session = f"s-{person.name}-x{self.number}"
+        session = f"s-{person.name}-x{self.place}"
         place = net or self.lair()
         self.involved |= {f"actor:{person.name}", f"session:{session}", f"ip:{place.ip}"}
-        return Client(self.log, person, place, session, device=f"stranger-{self.number}", agent=SCRIPT)
+        return Client(self.log, person, place, session, device=f"stranger-{self.place}", agent=SCRIPT)
 
     def habits(self, person: Person, logins: int = 10, rest_h: float = 0.0) -> Client:
         """Give the account a past: as many logins from home, two on the day before, the last ``rest_h`` hours ago. No part of the attack."""

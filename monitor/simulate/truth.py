@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Truth(msgspec.Struct, frozen=True, kw_only=True):
+class Truth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One attack, as a line of the truth file."""
 
     scenario: str
@@ -17,7 +17,16 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     end: float
     """First and last event of the attack, Unix seconds."""
     intensity: str
-    tenant: str
+    """``low``, ``medium`` or ``high``, or the strength as a number in words."""
+    tenant: str | None = None
+    strength: float | None = None
+    """The intensity as a number: 1 low, 2 medium, 3 high; below 1 it is less than that."""
+    spread: int | None = None
+    """Addresses it came from."""
+    events: int | None = None
+    """How many it consists of."""
+    traffic: tuple[float, float] | None = None
+    """First and last moment of the traffic it is part of, Unix seconds: false alerts are counted for each day of it."""
 
     def line(self) -> bytes:
         """As JSON, with its line end."""

@@ -82,6 +82,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     intensity: str = "high"
     """``low``, ``medium`` or ``high``."""
+    strength: float | None = None
+    """In place of ``intensity``: 1 is low, 2 medium, 3 high, anything between is between, and below 1 an attack is less than low."""
+    stretch: float = 1.0
+    """So many times as long as such attacks take, with as many steps."""
     spread: int = 1
     """Addresses the attacker has."""
     duration_s: float | None = None

@@ -104,7 +104,7 @@ class Http:
         )
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Send once. Raises ``UnreachableError`` when no status came back, and ``RefusedError`` when the address may not be sent to."""
+        """Send once. Raises ``UnreachableError`` when no status came back, or the address may not be sent to."""
         try:
             async with self._client.stream("POST", url, content=body, headers=dict(headers)) as response:
                 content, whole = await _read(response, min(BODY_S, self._timeout_s / 4))
@@ -125,7 +125,7 @@ class Http:
                 f"{self.setting}: no connection; see whether host and port are right, and whether a firewall is between"
             ) from None
         if isinstance(exc, httpx.InvalidURL | httpx.UnsupportedProtocol | httpcore.UnsupportedProtocol | httpcore.LocalProtocolError):
-            raise RefusedError(f"{self.setting}: cannot be sent to; check the address and the headers") from None
+            raise UnreachableError(f"{self.setting}: cannot be sent to; check the address and the headers") from None
         raise UnreachableError(f"{self.setting}: the connection broke off before an answer came; it is tried again") from None
 
     def check(self, answer: Answer) -> None:
@@ -186,16 +186,21 @@ def classify(status: int, headers: Mapping[str, str], setting: str, now_wall: fl
         what = "asks to send less often" if status == 429 else "has a trouble of its own"
         return UnreachableError(f"{setting}: the other side {what} (status {status}); it is tried again", wait_s)
     if 300 <= status < 400:
-        return RefusedError(f"{setting}: answers with a redirect (status {status}), which is not followed; set the address it leads to")
+        return UnreachableError(f"{setting}: answers with a redirect (status {status}), which is not followed; set the address it leads to")
+    # What is wrong with these is the configuration, not the message: it must not cost the alerts that come before somebody mends it.
     cures = {
         401: "does not let watchfloor in (status 401); check the credentials",
         403: "does not let watchfloor in (status 403); check the address and the credentials",
         404: "nothing takes messages there (status 404); check the address",
         405: "nothing takes messages there (status 405); check the address",
+        407: "a proxy does not let watchfloor through (status 407); check the address",
         410: "nothing takes messages there any more (status 410); set another address",
-        413: "the other side takes no message of that size (status 413); raise its limit",
     }
-    return RefusedError(f"{setting}: {cures.get(status, f'the message was refused (status {status}); see the log of the other side')}")
+    if status in cures:
+        return UnreachableError(f"{setting}: {cures[status]}")
+    if status == 413:
+        return RefusedError(f"{setting}: the other side takes no message of that size (status 413); raise its limit")
+    return RefusedError(f"{setting}: the message was refused (status {status}); see the log of the other side")
 
 
 def retry_after_s(value: str | None, now_wall: float) -> float | None:

@@ -160,9 +160,9 @@ class Slack(HttpSink):
             seconds = float(wait) if wait.isascii() and wait.isdecimal() and len(wait) <= 9 else None
             return UnreachableError(f"{self.http.setting}: Slack asks to come back later ({word})", seconds)
         if word in _TOKEN:
-            return RefusedError(
+            return UnreachableError(
                 f"{self._place}.bot_token: Slack does not accept it ({word}); install the app with the scope chat:write and set its token"
             )
         if word in _CHANNEL:
-            return RefusedError(f"{self._place}.channel: cannot be posted to ({word}); name another channel, or invite the app into it")
+            return UnreachableError(f"{self._place}.channel: cannot be posted to ({word}); name another channel, or invite the app into it")
         return RefusedError(f"{self.http.setting}: Slack refused the message ({word})")

@@ -9,7 +9,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from monitor.notification import RefusedError, UnreachableError
+from monitor.notification import UnreachableError
 from monitor.sinks.addresses import Guard, Resolver
 
 CONNECT_S = 10.0
@@ -72,7 +72,7 @@ class CheckedNetwork(httpcore.AsyncNetworkBackend):
         passed = [address for address, why in refused.items() if why is None]
         if not passed:
             kinds = sorted({why for why in refused.values() if why is not None}) or ["unreadable"]
-            raise RefusedError(f"{self._setting}: leads to an address that is not sent to ({', '.join(kinds)}); {self._guard.cure}")
+            raise UnreachableError(f"{self._setting}: leads to an address that is not sent to ({', '.join(kinds)}); {self._guard.cure}")
         return passed
 
     async def sleep(self, seconds: float) -> None:

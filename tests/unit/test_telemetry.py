@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.engines.core import Core
-from monitor.telemetry import PipelineFacts, Telemetry
+from monitor.telemetry import RESULTS, PipelineFacts, Telemetry
 from monitor.telemetry_table import METRICS, PREFIX, reference
 from schemas.alert import Alert, Attack, Entity, Status
 from schemas.event import KINDS
@@ -342,4 +342,4 @@ def test_the_number_of_series_is_bounded_whatever_is_counted() -> None:
         of.delivered(f"sink{number}", f"result{number}", 1, 0.1)
     page = of.render("")[0].decode()
     assert page.count("watchfloor_events_total{") == 1 <= len(KINDS)
-    assert page.count("watchfloor_deliveries_total{") == 5 + 1
+    assert page.count("watchfloor_deliveries_total{") == len(RESULTS) + 1

@@ -4,7 +4,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from monitor.notification import DeliveryError, RefusedError, UnreachableError
+from monitor.notification import DeliveryError, UnreachableError
 from monitor.sinks.addresses import Guard
 from monitor.sinks.http import ClientOptions, Http, classify, retry_after_s, tls_context
 from monitor.sinks.transport import CheckedNetwork
@@ -46,7 +46,7 @@ def test_a_name_that_leads_to_loopback_is_refused() -> None:
     with FakeServices() as fake:
         result = outcome(client(fake, "127.0.0.1"), fake.url("/api/v2/alerts"))
 
-        assert isinstance(result, RefusedError)
+        assert isinstance(result, UnreachableError)
         assert str(result) == "sinks.mine.url: leads to an address that is not sent to (loopback); allow its network in allow_private"
         assert fake.connections == 0
 
@@ -79,7 +79,7 @@ def test_a_name_is_checked_again_for_each_connection() -> None:
         stream = await network.connect_tcp(HOST, fake.port, 1.0)
         assert stream.get_extra_info("server_addr")[0] == "127.0.0.1"
         await stream.aclose()
-        with pytest.raises(RefusedError, match="metadata"):
+        with pytest.raises(UnreachableError, match="metadata"):
             await network.connect_tcp(HOST, fake.port, 1.0)
 
     with FakeServices() as fake:
@@ -98,7 +98,7 @@ def test_an_address_written_as_host_is_checked_too(literal: str) -> None:
     with FakeServices() as fake:
         http = Http("sinks.mine", "url", timeout_s=3.0, guard=Guard(allow=False, cure=""), ca_file=fake.ca_file, options=ClientOptions())
 
-        assert isinstance(outcome(http, fake.url("/api/v2/alerts", host=literal)), RefusedError)
+        assert isinstance(outcome(http, fake.url("/api/v2/alerts", host=literal)), UnreachableError)
         assert fake.connections == 0
 
 

@@ -138,12 +138,12 @@ def test_a_storm_is_a_message_of_its_own_each_time() -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "says"),
     [
-        ("invalid_auth", RefusedError, "sinks.mine.bot_token: Slack does not accept it (invalid_auth)"),
-        ("token_revoked", RefusedError, "sinks.mine.bot_token: "),
-        ("missing_scope", RefusedError, "chat:write"),
-        ("channel_not_found", RefusedError, "sinks.mine.channel: cannot be posted to (channel_not_found)"),
-        ("not_in_channel", RefusedError, "invite the app"),
-        ("is_archived", RefusedError, "sinks.mine.channel: "),
+        ("invalid_auth", UnreachableError, "sinks.mine.bot_token: Slack does not accept it (invalid_auth)"),
+        ("token_revoked", UnreachableError, "sinks.mine.bot_token: "),
+        ("missing_scope", UnreachableError, "chat:write"),
+        ("channel_not_found", UnreachableError, "sinks.mine.channel: cannot be posted to (channel_not_found)"),
+        ("not_in_channel", UnreachableError, "invite the app"),
+        ("is_archived", UnreachableError, "sinks.mine.channel: "),
         ("ratelimited", UnreachableError, "come back later (ratelimited)"),
         ("internal_error", UnreachableError, "later"),
         ("fatal_error", UnreachableError, "later"),
