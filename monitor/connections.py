@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
@@ -16,6 +16,9 @@ from monitor.sinks.rejects import RejectFile
 from monitor.sources.live import LiveSource
 from schemas.errors import ConfigurationError, RejectError
 
+if TYPE_CHECKING:
+    from monitor.sources.kafka import KafkaSource
+
 _SECRET_FILE = re.compile(r"(?:secret|token|password|routing_key|url|header)s?_files?$")
 
 
@@ -26,6 +29,8 @@ class Connections:
         self._settings = settings
         self._sinks: Mapping[str, Sink] = {}
         self._on_revoke: Callable[[], Awaitable[None]] | None = None
+        self._kafka: KafkaSource | None = None
+        self._jumps = 0
         self.sources: list[LiveSource] = []
         self.labels: list[str] = []
         """The configured inputs, as a store knows them."""
@@ -39,7 +44,8 @@ class Connections:
             from monitor.sources.kafka import KafkaSource  # noqa: PLC0415
 
             part = "" if settings.kafka.instances == 1 else f" ({settings.kafka.instance} of {settings.kafka.instances})"
-            self.sources.append(KafkaSource(settings.kafka, settings.max_record_bytes, on_revoke=self._revoked))
+            self._kafka = KafkaSource(settings.kafka, settings.max_record_bytes, on_revoke=self._revoked)
+            self.sources.append(self._kafka)
             self.labels += [f"kafka topic {topic.name}{part}" for topic in settings.kafka.topics]
         if settings.follow:
             from monitor.sources.follow import FollowSource  # noqa: PLC0415
@@ -57,6 +63,12 @@ class Connections:
 
             self.sources.append(SimulatedSource(settings.simulate))
             self.labels.append("simulated traffic")
+
+    def positions_reset(self) -> Iterator[str]:
+        """The topic of each position that was gone, since this was asked last."""
+        if self._kafka is not None:
+            new, self._jumps = self._kafka.jumps_total - self._jumps, self._kafka.jumps_total
+            yield from (jump.partition.topic for jump in self._kafka.jumps[len(self._kafka.jumps) - new :])
 
     def on_revoke(self, settle: Callable[[], Awaitable[None]]) -> None:
         """Who is awaited before inputs go to another process."""
@@ -98,7 +110,7 @@ class _Rejects:
         self._file = RejectFile(settings.service.rejects_file, "service.rejects_file", append=True)
         self._topic: Any = None
         if settings.kafka is not None and settings.kafka.dead_letter_topic is not None:
-            from monitor.sources.kafka_dead_letters import KafkaDeadLetters  # noqa: PLC0415
+            from monitor.kafka_dead_letters import KafkaDeadLetters  # noqa: PLC0415
 
             self._topic = KafkaDeadLetters(settings.kafka)
 

@@ -252,6 +252,8 @@ class Service:
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(TELL_EVERY_S)
+            for topic in self.connections.positions_reset():
+                self.telemetry.position_reset(topic)
             if self._delivery is not None:
                 oldest = await self.store.read(outbox.oldest_waiting)
                 for name, state in self._delivery.state().items():

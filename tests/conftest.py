@@ -24,7 +24,7 @@ if os.environ.get("WATCHFLOOR_REQUIRE"):
     hypothesis.settings.load_profile("repeatable")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-GROUPS = frozenset({"browser", "kafka", "realdata"})
+GROUPS = frozenset({"browser", "kafka", "prometheus", "realdata"})
 """Markers of the tests that may be left out."""
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 

@@ -48,7 +48,7 @@ class Engine:
 
     async def start(self) -> None:
         """Begin."""
-        await self.source.start({})
+        await self.source.start()
 
     async def step(self, wait_s: float = 0.1) -> None:
         """One round."""

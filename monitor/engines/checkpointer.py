@@ -100,13 +100,13 @@ class Checkpointer:
         return self._job is not None and self._writing is None
 
     def due(self, *, changed: bool) -> bool:
-        """Whether to begin one now. ``changed``: something was read since the last one."""
+        """Whether to begin one now. ``changed``: something was read since the last one; else one now and then shows that the store still works."""
         if self._job is not None or self._writing is not None:
             return False
         rested = time.monotonic() - self._ended
         if self.waiting:
             return rested >= self._cost_s / URGENT_SHARE
-        return changed and rested >= max(self._interval_s, self._cost_s / SHARE)
+        return rested >= max(self._interval_s if changed else 4 * self._interval_s, self._cost_s / SHARE)
 
     def begin(self, core: Core, positions: Mapping[str, Any]) -> None:
         """Take note of what has changed, as of now."""

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from monitor.simulate.truth import Truth
-from schemas.alert import Entity, Status
+from schemas.alert import Alert, Entity, Status
 from schemas.errors import InputError, RejectError
 from schemas.export import export_name
 from schemas.severity import RANK, Severity
@@ -53,6 +53,26 @@ class Seen(msgspec.Struct):
     """Its earliest event, Unix seconds."""
     notified: bool
     """Whether it told anybody: an alert that another one led from beginning to end did not."""
+    kind: Literal["expected", "also", "false"] = "false"
+    """What the scoring found: whether it belongs to an attack its detector should see, to another one, or to none."""
+
+
+def line_of(alert: Alert) -> Line:
+    """The same of an alert that was never written down."""
+    return Line(
+        id=alert.id,
+        detector=alert.detector,
+        severity=alert.severity,
+        tenant=alert.tenant,
+        entity=alert.entity,
+        time=alert.time,
+        first_seen=alert.first_seen,
+        last_seen=alert.last_seen,
+        version=alert.version,
+        status=alert.status,
+        title=alert.title,
+        inhibited_by=alert.inhibited_by,
+    )
 
 
 class Alerts:

@@ -117,34 +117,45 @@ class Scores(msgspec.Struct, kw_only=True):
     """The gravest first; at most ``MAX_FALSE``."""
 
 
-def score(
-    truths: Sequence[Truth],
-    alerts: Sequence[Seen],
-    *,
-    margin_s: float = MARGIN_S,
-    days: float | None = None,
-    detectors: Iterable[str] = (),
-) -> Scores:
-    """Hold the alerts against the truth. ``days``: how long the traffic was, see ``length``. ``detectors``: shown even if silent."""
-    attacks = [Attacked(truth=truth) for truth in truths]
-    lasted = length(truths, alerts) if days is None else days
-    kinds = _match(attacks, alerts, margin_s)
-    names = dict.fromkeys([*detectors, *(name for truth in truths for name in truth.detectors), *sorted({seen.detector for seen in alerts})])
-    false = [seen for seen in alerts if kinds[seen.id] == "false"]
+class World(msgspec.Struct):
+    """One piece of traffic: its truth, the alerts about it, how many days it lasted."""
+
+    truths: Sequence[Truth]
+    alerts: Sequence[Seen]
+    days: float
+
+
+def score(truths: Sequence[Truth], alerts: Sequence[Seen], *, margin_s: float = MARGIN_S, days: float | None = None) -> Scores:
+    """Hold the alerts against the truth. ``days``: how long the traffic was; ``None``: see ``length``."""
+    return score_all([World(truths, alerts, length(truths, alerts) if days is None else days)], margin_s=margin_s)
+
+
+def score_all(worlds: Sequence[World], *, margin_s: float = MARGIN_S, detectors: Iterable[str] = ()) -> Scores:
+    """The same over several that have nothing to do with one another. ``detectors``: shown even if silent and not expected."""
+    attacks: list[Attacked] = []
+    for world in worlds:
+        own = [Attacked(truth=truth) for truth in world.truths]
+        _match(own, world.alerts, margin_s)
+        attacks += own
+    alerts = [seen for world in worlds for seen in world.alerts]
+    days = sum(world.days for world in worlds)
+    expected = (name for attack in attacks for name in attack.truth.detectors)
+    names = dict.fromkeys([*detectors, *expected, *sorted({seen.detector for seen in alerts})])
+    false = [seen for seen in alerts if seen.kind == "false"]
     also: dict[str, dict[str, int]] = {}
     for attack in attacks:
         for name in attack.also:
             row = also.setdefault(attack.truth.scenario, {})
             row[name] = row.get(name, 0) + 1
     return Scores(
-        days=lasted,
+        days=days,
         attacks=attacks,
         alerts=len(alerts),
-        detectors=[_detector(name, attacks, [seen for seen in alerts if seen.detector == name], kinds, lasted) for name in names],
+        detectors=[_detector(name, attacks, [seen for seen in alerts if seen.detector == name], days) for name in names],
         overall=_rate(attacks, None),
         by_intensity=_by_intensity(attacks, None),
         noticed=sum(attack.noticed for attack in attacks),
-        false=_count(false, lasted),
+        false=_count(false, days),
         precision=1 - len(false) / len(alerts) if alerts else None,
         also_seen=also,
         false_alerts=[_false(seen) for seen in sorted(false, key=lambda seen: (not seen.notified, -RANK[seen.severity]))[:MAX_FALSE]],
@@ -161,36 +172,33 @@ def length(truths: Sequence[Truth], alerts: Sequence[Seen]) -> float:
     return max(1.0, (max(moments) - min(moments)) / DAY_S) if moments else 1.0
 
 
-def _match(attacks: Sequence[Attacked], alerts: Iterable[Seen], margin_s: float) -> dict[str, str]:
-    """Note in the attacks who saw them; for each alert: ``expected``, ``also`` or ``false``."""
+def _match(attacks: Sequence[Attacked], alerts: Iterable[Seen], margin_s: float) -> None:
+    """Note in the attacks who saw them, and in the alerts what they are."""
     by_entity: dict[str, list[Attacked]] = {}
     for attack in attacks:
         for entity in {*attack.truth.entities, *attack.truth.involved}:
             by_entity.setdefault(entity, []).append(attack)
-    kinds: dict[str, str] = {}
     for seen in alerts:
-        kind = "false"
+        seen.kind = "false"
         for attack in by_entity.get(seen.entity, ()):
             at = attack.belongs(seen, margin_s)
             if at is None:
                 continue
             expected = seen.detector in attack.truth.detectors
-            kind = "expected" if expected or kind == "expected" else "also"
+            seen.kind = "expected" if expected or seen.kind == "expected" else "also"
             row = attack.found if expected else attack.also
             after_s = max(0.0, at - attack.truth.start)
             row[seen.detector] = min(after_s, row.get(seen.detector, after_s))
             attack.noticed |= seen.notified
-        kinds[seen.id] = kind
-    return kinds
 
 
-def _detector(name: str, attacks: Sequence[Attacked], own: Sequence[Seen], kinds: dict[str, str], days: float) -> DetectorScore:
-    false = [seen for seen in own if kinds[seen.id] == "false"]
+def _detector(name: str, attacks: Sequence[Attacked], own: Sequence[Seen], days: float) -> DetectorScore:
+    false = [seen for seen in own if seen.kind == "false"]
     return DetectorScore(
         detector=name,
         alerts=len(own),
-        expected_alerts=sum(kinds[seen.id] == "expected" for seen in own),
-        also_alerts=sum(kinds[seen.id] == "also" for seen in own),
+        expected_alerts=sum(seen.kind == "expected" for seen in own),
+        also_alerts=sum(seen.kind == "also" for seen in own),
         false=_count(false, days),
         precision=1 - len(false) / len(own) if own else None,
         overall=_rate(attacks, name),

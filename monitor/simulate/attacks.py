@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from monitor.simulate.benign import KEY, service
 from monitor.simulate.stage import SCRIPT, Act
-from monitor.simulate.world import DAY_S, HOUR_S
+from monitor.simulate.world import DAY_S, HOUR_S, WORK_CITIES
 from monitor.simulate.writers import Mute, encode_base
 
 Attack = Callable[[Act], None]
@@ -23,7 +23,7 @@ def slow_brute_force(act: Act) -> None:
     """One account, a password now and then, from several addresses."""
     person = act.victim()
     for place, at in enumerate(act.times(act.number(9, 12, 18), act.amount(8.0, 6.0, 6.0) * HOUR_S)):
-        client = act.thief(person, act.lair()._replace(ip=f"198.18.{224 + act.place % 16}.{place % 5 + 1}"))  # never two in a row
+        client = act.thief(person, act.lair()._replace(ip=f"198.18.{224 + act.place % 16}.{act.place // 16 % 50 * 5 + place % 5 + 1}"))  # never two in a row
         client.change(device_id=f"stranger-{act.place}-{place}")
         client.fail(at)
 
@@ -66,7 +66,7 @@ def mfa_fatigue(act: Act) -> None:
     *before, last = act.times(act.number(6, 7, 12), 400)
     for at in before:
         client.bare(at, "auth.mfa_challenge", outcome="failure", reason="mfa_denied", action="push")
-    if act.scenario.intensity == "low":
+    if act.strength <= 1:
         client.bare(last, "auth.mfa_challenge", outcome="failure", reason="mfa_denied", action="push")
     else:
         client.bare(last, "auth.mfa_challenge", outcome="success", action="push")
@@ -74,11 +74,11 @@ def mfa_fatigue(act: Act) -> None:
 
 
 def mfa_change(act: Act) -> None:
-    """Into the account from a new network, and a factor of one's own added, or the owner's taken away too."""
+    """Into the account from a new network, and a factor of one's own added, or the owner's taken away too; less: from the owner's laptop."""
     person = act.victim()
     act.habits(person)
-    client = act.thief(person)
-    first, second, *rest = act.times(act.number(2, 3, 4), 240)
+    client = act.thief(person) if act.strength >= 1 else act.owner(person)
+    first, second, *rest = act.times(act.number(2, 3, 4, least=2), 240)
     if not act.past:  # a network stays new for a day, so that none is known where all began minutes ago: they reset the password as well
         client.bare(first - 1, "auth.password_reset", outcome="success", action="reset.completed", target=f"user:{person.name}")
     client.log_in(first)
@@ -104,49 +104,52 @@ def impossible_travel(act: Act) -> None:
     owner.log_in(first)
     client = act.thief(person)
     client.log_in(last)
-    for number in range(act.number(0, 1, 3)):
+    for number in range(act.number(0, 1, 3, least=0)):
         client.do(last + 1 + number, "api.request", method="GET", path="/v1/me", status=200, outcome="success")
 
 
 def new_geography(act: Act) -> None:
-    """From a country, a network and a client the account was never used from."""
+    """From a country, a network and a client the account was never used from; less: by the owner's laptop, and in a country colleagues live in."""
     person = act.victim()
     act.habits(person, 14, rest_h=13)  # long enough for a flight: only the place is new
-    client = act.thief(person)
-    if act.scenario.intensity == "low":
+    away = next(city for city in WORK_CITIES[::-1] if city is not person.city)
+    client = act.thief(person, act.lair()._replace(city=away) if act.strength < 1 else None)
+    if act.strength <= 1:
         client.change(user_agent=person.agent)
+    if act.strength < 1:
+        client.change(device_id=person.device("laptop", 0))
     client.log_in(act.begin)
 
 
 def session_hijack(act: Act) -> None:
-    """A session cookie in somebody else's hands."""
+    """A session cookie in somebody else's hands; less: of somebody in the same town."""
     person = act.victims(1)[0]
     owner = act.owner(person)
     act.entities.append(f"session:{owner.session}")
     first, *rest = act.times(act.number(3, 5, 12), 200)
     owner.log_in(first)
-    owner.move(act.lair())
-    if act.scenario.intensity != "low":
+    owner.move(act.lair() if act.strength >= 1 else act.lair()._replace(city=person.city))
+    if act.strength > 1:
         owner.change(user_agent=SCRIPT)
     for at in rest:
         owner.do(at, "api.request", method="GET", path="/v1/me", status=200, outcome="success")
 
 
 def dormant_account(act: Act) -> None:
-    """An account nobody has used for three months wakes up and takes something along."""
+    """An account nobody has used for three months, or less, wakes up and takes something along."""
     person = act.victims(1)[0]
     name = f"{person.tenant}-former-{act.place}"
     act.entities.append(f"actor:{name}")
     former = act.owner(person)
     former.change(actor=name, device_id=f"laptop-{name}")
     begin, act.log.begin = act.log.begin, float("-inf")
-    former.log_in(act.begin - 96 * DAY_S)
+    former.log_in(act.begin - 96 * DAY_S * min(1.0, act.strength))
     act.log.begin = begin
     act.log.mark()
     client = act.thief(person)
     client.change(actor=name)
     client.log_in(act.begin)
-    for number in range(act.number(0, 1, 4)):
+    for number in range(act.number(0, 1, 4, least=0)):
         fields = {"action": "download", "target": f"table:customers{number}", "records": 9_000}
         client.do(act.begin + 90 + 30 * number, "data.export", outcome="success", **fields)
 
@@ -173,11 +176,11 @@ def object_enumeration(act: Act) -> None:
 
 
 def privilege_change(act: Act) -> None:
-    """Rights for oneself, and for others."""
+    """Rights for oneself, and for others; less: for a colleague."""
     person = act.victim()
     client = act.owner(person)
     targets = [f"user:{person.name}", *(f"user:{act.tenant}-made-{number}" for number in range(10))]
-    chosen = act.by_intensity(targets[:1], targets[:1], targets)
+    chosen = targets[: act.number(1, 1, 11)] if act.strength >= 1 else targets[1:2]
     for target, at in zip(chosen, act.times(len(chosen), 300), strict=True):
         client.do(at, "admin.action", outcome="success", action="role.grant", target=target)
 
@@ -187,7 +190,7 @@ def api_key_abuse(act: Act) -> None:
     act.entities.append(f"api_key:{KEY}")
     base = encode_base(service(KEY, act.tenant, act.lair().fields(), "api_key", SCRIPT))
     for place, at in enumerate(act.times(act.number(6, 15, 30), 200)):
-        path = f"/v1/{_PARTS[place % 12] if act.scenario.intensity != 'low' else 'reports'}"
+        path = f"/v1/{_PARTS[place % 12] if act.strength > 1 else 'reports'}"
         act.log.add(at, "api.request", {"method": "GET", "route": path, "path": path, "status": 200, "outcome": "success"}, base)
 
 
@@ -200,7 +203,7 @@ def bulk_export(act: Act) -> None:
 
 
 def unusual_query(act: Act) -> None:
-    """Questions that have nothing to do with the work."""
+    """Questions that have nothing to do with the work; less: one for a table, or a part of it."""
     person = act.victim()
     client = act.owner(person)
     if act.past:
@@ -221,25 +224,27 @@ def unusual_query(act: Act) -> None:
         "SELECT * FROM customers",
         "SELECT usename, passwd FROM pg_catalog.pg_shadow",
     )
+    if act.strength < 1:
+        texts = ("SELECT * FROM customers",)
     number = act.number(1, 2, 6)
     for text, at in zip(texts, act.times(number, 300), strict=False):
-        client.do(at, "data.query", outcome="success", query=text, records=20_000)
+        client.do(at, "data.query", outcome="success", query=text, records=round(20_000 * min(1.0, act.strength)))
 
 
 def audit_log_tampering(act: Act) -> None:
-    """Blinds those who watch."""
+    """Blinds those who watch; less: looks at what is written down."""
     person = act.victim()
     client = act.owner(person)
     number = act.number(1, 1, 3)
     for place, at in enumerate(act.times(number, 200)):
-        action = act.by_intensity("log_stream.update", "log.disable", "log.disable")
+        action = act.by_intensity("log_stream.update", "log.disable", "log.disable") if act.strength >= 1 else "log_stream.read"
         client.do(at, "audit.log_change", outcome="success", action=action, target=f"audit_log:{place}")
 
 
 def source_silence(act: Act) -> None:
     """The log of a tenant is cut off."""
     act.entities.append(f"tenant:{act.tenant}")
-    silent_s = act.scenario.duration_s or act.amount(1.0, 2.0, 4.0) * HOUR_S
+    silent_s = act.lasting(act.amount(1.0, 2.0, 4.0) * HOUR_S)
     act.log.mutes.append(Mute(act.tenant, act.begin, act.begin + silent_s))
     act.log.first_ts, act.log.last_ts = act.begin, act.begin + silent_s
 

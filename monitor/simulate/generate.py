@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from math import floor
 
+import msgspec
+
 from monitor.simulate.attacks import ATTACKS
 from monitor.simulate.benign import machines
 from monitor.simulate.chance import Chance
-from monitor.simulate.people import PLAN_HOUR, Day
+from monitor.simulate.people import PLAN_HOUR, Day, trip_on
 from monitor.simulate.stage import INTENSITIES, Act
 from monitor.simulate.truth import Truth
-from monitor.simulate.world import HOUR_S, ROLES, Person, Scenario, World, WorldSettings
+from monitor.simulate.world import DAY_S, HOUR_S, ROLES, Person, Scenario, World, WorldSettings
 from monitor.simulate.writers import Log
 from schemas.errors import ConfigurationError
 
@@ -51,13 +53,31 @@ class Simulation:
             raise ConfigurationError(f"scenario: there is no {scenario.name}; use one of {', '.join(ATTACKS)}, or all")
         if scenario.intensity not in INTENSITIES:
             raise ConfigurationError(f"intensity: expected one of {', '.join(INTENSITIES)}")
+        for name, value, low, high in (
+            ("strength", scenario.strength, 0.01, 10.0),
+            ("spread", scenario.spread, 1, 4_000),
+            ("stretch", scenario.stretch, 0.01, 10_000.0),
+            ("jitter", scenario.jitter, 0.0, 1.0),
+            ("duration_s", scenario.duration_s, 1.0, 366 * 86_400.0),
+        ):
+            if value is not None and not low <= value <= high:
+                raise ConfigurationError(f"{name}: {value:g} cannot be played; use {low:g} to {high:g}")
         chance = Chance(settings.seed, "plan", scenario.name, number)
         tenant = scenario.tenant or self._tenant(scenario, number)
         if tenant not in self.world.people:
             raise ConfigurationError(f"tenant: there is no {tenant}; use one of {', '.join(self.world.tenants)}")
         begin = scenario.at if scenario.at is not None else settings.start + settings.hours * HOUR_S * chance.between(0.65, 0.8)
-        victims = rotated(self.world, tenant, number)
-        return play(Act(self._log, self.world, scenario, begin, victims, number, past=True))
+        victims = self._at_home(rotated(self.world, tenant, number), begin)
+        truth = play(Act(self._log, self.world, scenario, begin, victims, number, past=True))
+        return None if truth is None else msgspec.structs.replace(truth, traffic=(settings.start, self._end))
+
+    def _at_home(self, victims: list[Person], begin: float) -> list[Person]:
+        """Whoever does not travel around that day first: else the past that some attacks give their victim would put them in two places."""
+        days = range(int(begin // DAY_S) - 2, int(begin // DAY_S) + 3)
+        for place, person in enumerate(victims):
+            if all(trip_on(self.world, person, day) is None for day in days):
+                return [person, *victims[:place], *victims[place + 1 :]]
+        return victims
 
     def _tenant(self, scenario: Scenario, number: int) -> str:
         """In turn; the last one is kept for the attack that cuts off a log, which would swallow the others."""
@@ -81,8 +101,11 @@ def play(act: Act) -> Truth | None:
         involved=tuple(sorted({*act.entities, *act.involved})),
         start=act.log.first_ts,
         end=act.log.last_ts,
-        intensity=act.scenario.intensity,
+        intensity=act.scenario.intensity if act.scenario.strength is None else f"{act.strength:g}",
         tenant=act.tenant,
+        strength=act.strength,
+        spread=act.scenario.spread,
+        events=act.log.count,
     )
 
 

@@ -28,6 +28,7 @@ class Log:
     def __init__(self, prefix: str, begin: float = float("-inf"), end: float = float("inf")) -> None:
         self.begin, self.end = begin, end
         self.first_ts, self.last_ts = float("inf"), float("-inf")
+        self.count = 0
         """Of what was added since ``mark``."""
         self.mutes: list[Mute] = []
         self._slots: dict[int, list[tuple[float, bytes]]] = {}
@@ -35,8 +36,8 @@ class Log:
         self._number = 0
 
     def mark(self) -> None:
-        """From here on ``first_ts`` and ``last_ts`` count anew."""
-        self.first_ts, self.last_ts = float("inf"), float("-inf")
+        """From here on ``first_ts``, ``last_ts`` and ``count`` begin anew."""
+        self.first_ts, self.last_ts, self.count = float("inf"), float("-inf"), 0
 
     def add(self, ts: float, kind: str, fields: dict[str, Any], base: bytes) -> None:
         """One event; ``base``: the fields that stay the same, as ``encode_base`` gives them."""
@@ -44,6 +45,7 @@ class Log:
             return
         self.first_ts = min(self.first_ts, ts)
         self.last_ts = max(self.last_ts, ts)
+        self.count += 1
         record = orjson.dumps({"time": round(ts, 3), "kind": kind, **fields})[:-1] + base
         slot = int(ts // SLOT_S)
         slots = self._slots

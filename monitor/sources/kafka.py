@@ -2,8 +2,7 @@
 
 How the engine and this source talk, beyond ``monitor.sources.live``:
 
-1. ``start`` connects and joins the group. The positions it is given do not count: the store may be another process's until this one is the
-   active one of its group.
+1. ``start`` connects and joins the group. It is given no positions: the store may be another process's until this one is the active one.
 2. ``next`` is called again and again, also on standby, where it waits and returns nothing and ``inputs`` is empty.
 3. When this process becomes the active one, ``generation`` has grown by one after a ``next`` (or ``start``). The engine then throws away all
    state, takes the store over, loads it, and awaits ``seek`` with its positions. Before that ``next`` returns no record.
@@ -67,6 +66,8 @@ class KafkaSource:
         self._mending: asyncio.Task[bool] | None = None
         self._settled_at = 0.0
         self._has_begun = False
+        self.ended = False
+        """Never: a topic has no end."""
         self.generation = 0
         """How often this process has become the active one."""
 
@@ -95,7 +96,7 @@ class KafkaSource:
         """The last positions that were gone."""
         return () if self._reader is None else tuple(self._reader.jumps)
 
-    async def start(self, positions: Mapping[str, Any]) -> None:  # noqa: ARG002 - those given to seek count
+    async def start(self) -> None:
         """Connect and join the group; wait for its first decision, if it comes soon.
 
         Raises ``ConfigurationError`` and ``InputError``, which name the setting to change.

@@ -102,7 +102,9 @@ def test_what_the_topic_does_not_take_is_refused_and_the_next_one_goes(broker: B
     one = sink(topic, KafkaSettings(bootstrap_servers=(broker.servers,)), timeout_s=10)
 
     async def whole() -> None:
-        with pytest.raises(RefusedError, match=r"^sinks\.soc\.topic: a record is longer than the topic allows; raise its max\.message\.bytes"):
+        with pytest.raises(
+            RefusedError, match=r"^sinks\.soc\.topic: a record is longer than the topic allows; raise its max\.message\.bytes"
+        ):
             await one.send(notification(alert(1, summary="x" * 5_000)))
         await one.send(notification(alert(2)))
         await one.close()
@@ -179,7 +181,9 @@ def test_dead_letters_hold_the_whole_record_and_where_it_came_from(broker: Broke
 
 
 def test_a_missing_dead_letter_topic_stops_the_start(broker: Broker) -> None:
-    with pytest.raises(ConfigurationError, match=r"^kafka\.dead_letter_topic: there is no topic nowhere-at-all; create it, or name another"):
+    with pytest.raises(
+        ConfigurationError, match=r"^kafka\.dead_letter_topic: there is no topic nowhere-at-all; create it, or name another"
+    ):
         asyncio.run(letters(broker, "nowhere-at-all").start())
 
 

@@ -1,11 +1,14 @@
 """The Kafka source on a real broker: reading, and where it begins."""
 
 import asyncio
+import inspect
 import logging
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from tests.kafka_broker import Broker, unique
 from tests.kafka_groups import Engine, settings
@@ -20,7 +23,7 @@ def run(engine: Engine, *steps: Any) -> Engine:
         await engine.start()
         try:
             for step in steps:
-                if asyncio.iscoroutinefunction(step):
+                if inspect.iscoroutinefunction(step):
                     await step()
                 else:
                     await engine.until(step)
@@ -139,13 +142,15 @@ def test_a_topic_that_is_deleted_disappears_and_comes_back(broker: Broker, topic
         broker.create_topic(topic)
         broker.produce(topic, [b"again"])
 
-    names = lambda: [one.source for one in engine.source.inputs]  # noqa: E731
+    def is_gone() -> bool:
+        return [one.source for one in engine.source.inputs] == [f"{other}/0"]
+
     with caplog.at_level(logging.INFO, "watchfloor"):
         run(
             engine,
             lambda: len(engine.positions) == 3,
             delete,
-            lambda: names() == [f"{other}/0"],
+            is_gone,
             make_anew,
             lambda: engine.records[f"{topic}/0"] == [b"again"],
         )
@@ -247,9 +252,6 @@ def test_records_deleted_under_a_paused_reader_are_counted_as_lost(broker: Broke
 
 
 def test_commits_are_seen_at_the_broker(broker: Broker, topic: str) -> None:
-    from aiokafka import TopicPartition
-    from aiokafka.admin import AIOKafkaAdminClient
-
     broker.produce(topic, [b"0"] * 3)
     group = unique("g")
     engine = new_engine(broker, topic, group_id=group)

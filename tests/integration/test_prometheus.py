@@ -35,6 +35,8 @@ ALERTMANAGER = REPOSITORY / "deploy" / "alertmanager" / "alertmanager.yml"
 TOKEN = "a-token-of-this-test"
 WAIT_S = 30
 
+pytestmark = pytest.mark.prometheus
+
 
 @pytest.fixture(scope="session")
 def tools() -> PrometheusTools:

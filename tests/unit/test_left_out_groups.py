@@ -61,7 +61,7 @@ def test_missing_things_fail_when_they_are_required(required: str, tally: str, t
 def test_an_unknown_group_is_refused_before_any_test(tmp_path: Path) -> None:
     code, output = run_needy(tmp_path, WATCHFLOOR_REQUIRE="browsers")
     assert code == pytest.ExitCode.USAGE_ERROR
-    assert "WATCHFLOOR_REQUIRE: unknown browsers; use browser, kafka, realdata" in output
+    assert "WATCHFLOOR_REQUIRE: unknown browsers; use browser, kafka, prometheus, realdata" in output
 
 
 @pytest.mark.parametrize("name", ["chromium", "chromium-browser", "google-chrome"])

@@ -1,0 +1,178 @@
+"""What comes of a topic, live and with interruptions, is what `replay` finds in the same records."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import replayed
+from tests.kafka_broker import Broker, unique
+from tests.receiver import Receiver, receiving
+from tests.service import T0, Process, append, attacks, service, until
+
+pytestmark = pytest.mark.kafka
+
+PARTITIONS = 4
+
+
+def settings(broker: Broker, topic: str, folder: Path, receiver: Receiver, **kafka: Any) -> dict[str, Any]:
+    return {
+        "kafka": {
+            "bootstrap_servers": broker.servers,
+            "group_id": topic,
+            "topics": [{"name": topic, "format": "native"}],
+            "start": "earliest",
+            "session_timeout_s": 2.0,
+            "fetch_wait_s": 0.05,
+            **kafka,
+        },
+        "store": {"path": str(folder / "store.db"), "checkpoint_interval_s": 0.2},
+        # These records pass minutes in a moment, so no partition may count as idle between two shares of them.
+        "service": {"idle_s": 600},
+        "http": {"port": 0},
+        "sinks": {"soc": {"type": "webhook", "url": receiver.url, "allow_private": True, "retry": {"first_s": 0.1}}},
+    }
+
+
+def expected_of(folder: Path, records: list[bytes]) -> set[str]:
+    log = folder / "all.jsonl"
+    append(log, records + ends())
+    return {alert.id for alert in replayed(folder, "--format", "native", log)}
+
+
+def ends() -> list[bytes]:
+    """A last record for each partition, hours later, which lets everything before it be said."""
+    event = {"time": T0 + 20_000, "kind": "api.request", "outcome": "success", "actor": "last"}
+    return [json.dumps({"id": f"end{partition}", **event}).encode() for partition in range(PARTITIONS)]
+
+
+def end(broker: Broker, topic: str) -> None:
+    for partition, record in enumerate(ends()):
+        broker.produce(topic, [record], partition=partition)
+
+
+def spread(broker: Broker, topic: str, records: list[bytes], seed: int, compression: str | None = None) -> None:
+    """Into partitions at random, each partition in order of time."""
+    rng = random.Random(seed)
+    shares: list[list[bytes]] = [[] for _ in range(PARTITIONS)]
+    for record in records:
+        shares[rng.randrange(PARTITIONS)].append(record)
+    for partition, share in enumerate(shares):
+        broker.produce(topic, share, partition=partition, compression=compression)
+
+
+@pytest.mark.parametrize("compression", [None, "lz4"])
+def test_four_partitions_odd_batches_and_two_restarts_give_the_same_alerts(tmp_path: Path, broker: Broker, compression: str | None) -> None:
+    topic = broker.create_topic(unique("equal"), PARTITIONS)
+    records = attacks(30, seed=3)
+    expected = expected_of(tmp_path, records)
+    thirds = [records[at : at + len(records) // 3 + 1] for at in range(0, len(records), len(records) // 3 + 1)]
+    with receiving() as receiver:
+        for life, (share, most) in enumerate(zip(thirds, (7, 333, 50), strict=True)):
+            spread(broker, topic, share, life, compression)
+            config = settings(broker, topic, tmp_path, receiver, max_records=most)
+            with service(config, tmp_path / f"life{life}") as process:
+                if life < 2:
+                    assert until(lambda: process.ready)
+                    until(lambda life=life: len(receiver.ids) >= len(expected) * (life + 1) // 5)
+                else:
+                    end(broker, topic)
+                    until(lambda: receiver.ids >= expected)
+                assert process.stop() == 0
+    assert receiver.ids == expected
+    assert receiver.repeated == 0
+
+
+def is_active(process: Process) -> bool:
+    return "went on from the last checkpoint" in process.text()
+
+
+def test_the_standby_takes_over_and_nothing_is_lost_or_said_twice(tmp_path: Path, broker: Broker) -> None:
+    topic = broker.create_topic(unique("standby"), PARTITIONS)
+    records = attacks(24, seed=4)
+    expected = expected_of(tmp_path, records)
+    half = len(records) // 2
+    with receiving() as receiver:
+        config = settings(broker, topic, tmp_path, receiver)
+        spread(broker, topic, records[:half], 1)
+        with service(config, tmp_path / "first") as first:
+            assert until(lambda: len(receiver.ids) >= 3)
+            with service(config, tmp_path / "second") as second:
+                assert until(lambda: second.ready)
+                assert not until(lambda: is_active(second), 3)
+                spread(broker, topic, records[half:], 2)
+                end(broker, topic)
+                assert until(lambda: len(receiver.ids) >= len(expected) // 2)
+                first.kill()
+                assert until(lambda: receiver.ids >= expected)
+                assert second.stop() == 0
+    assert receiver.ids == expected
+    assert receiver.repeated <= 1
+
+
+def test_one_that_was_frozen_and_taken_for_dead_says_nothing_more(tmp_path: Path, broker: Broker) -> None:
+    topic = broker.create_topic(unique("frozen"), PARTITIONS)
+    records = attacks(24, seed=5)
+    expected = expected_of(tmp_path, records)
+    half = len(records) // 2
+    with receiving() as receiver:
+        config = settings(broker, topic, tmp_path, receiver)
+        spread(broker, topic, records[:half], 1)
+        with service(config, tmp_path / "first") as first:
+            assert until(lambda: len(receiver.ids) >= 3)
+            first.pause()
+            with service(config, tmp_path / "second") as second:
+                assert until(lambda: is_active(second))
+                spread(broker, topic, records[half:], 2)
+                end(broker, topic)
+                first.go_on()
+                assert until(lambda: receiver.ids >= expected)
+                assert second.stop() == 0
+            first.kill()
+    assert receiver.ids == expected
+    assert receiver.repeated <= 1
+
+
+def test_a_broker_that_is_killed_and_comes_back_costs_nothing(tmp_path: Path, own_broker: Broker) -> None:
+    topic = own_broker.create_topic(unique("killed"), PARTITIONS)
+    records = attacks(24, seed=6)
+    expected = expected_of(tmp_path, records)
+    half = len(records) // 2
+    with receiving() as receiver:
+        config = settings(own_broker, topic, tmp_path, receiver)
+        spread(own_broker, topic, records[:half], 1)
+        with service(config, tmp_path / "first") as process:
+            assert until(lambda: len(receiver.ids) >= 3)
+            own_broker.kill()
+            own_broker.start()
+            spread(own_broker, topic, records[half:], 2)
+            end(own_broker, topic)
+            assert until(lambda: receiver.ids >= expected, 60)
+            assert process.stop() == 0
+    assert receiver.ids == expected
+    assert receiver.repeated == 0
+
+
+def test_ten_kills_on_a_topic(tmp_path: Path, broker: Broker) -> None:
+    rng = random.Random(7)
+    kills = 10
+    topic = broker.create_topic(unique("kills"), PARTITIONS)
+    records = attacks(40, seed=7)
+    expected = expected_of(tmp_path, records)
+    share = len(records) // kills + 1
+    with receiving() as receiver:
+        config = settings(broker, topic, tmp_path, receiver, session_timeout_s=0.6)
+        for life in range(kills):
+            spread(broker, topic, records[life * share : (life + 1) * share], life)
+            with service(config, tmp_path / f"life{life}") as process:
+                until(lambda: process.ready)
+                until(lambda: not process.running, rng.random() * 2)
+                process.kill()
+        end(broker, topic)
+        with service(config, tmp_path / "last") as last:
+            until(lambda: receiver.ids >= expected, 60)
+            assert last.stop() == 0
+    assert receiver.ids == expected
+    assert receiver.repeated <= kills
