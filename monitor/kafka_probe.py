@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import aiokafka.errors as kafka
-from aiokafka.conn import create_conn
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.coordination import FindCoordinatorRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -25,6 +25,8 @@ MAX_NAMES = 20
 """Topics that an error lists."""
 STEP_S = 10.0
 """Longest wait for one server, also where a request may take longer later on."""
+
+CLOSE_S = 1.0
 
 _NO_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 
@@ -78,12 +80,24 @@ async def _probe_one(settings: KafkaSettings, server: str, options: dict[str, An
 async def _connect(settings: KafkaSettings, server: str, options: dict[str, Any]) -> Any:
     host, port = server_of(server)
     try:
-        return await create_conn(host, port, **options)
+        return await _opened(host, port, options)
     except (TimeoutError, OSError, kafka.KafkaError) as exc:
         tokens = options.get("sasl_oauth_token_provider")
         if isinstance(tokens, Tokens) and tokens.problem is not None:
             raise tokens.problem from None
         raise explained(exc, settings, server) from None
+
+
+async def _opened(host: str, port: int, options: dict[str, Any]) -> Any:
+    """A connection; one that fails is closed for good before its error is raised, as the loop may end with it."""
+    conn = AIOKafkaConnection(host, port, **options)
+    try:
+        await conn.connect()
+    except BaseException:
+        if conn._protocol is not None:  # noqa: SLF001 - the library closes it, but nobody can wait for that
+            await asyncio.wait([conn._closed_fut], timeout=CLOSE_S)  # noqa: SLF001
+        raise
+    return conn
 
 
 async def _ask(settings: KafkaSettings, conn: Any, server: str, request: Any) -> Any:
@@ -125,7 +139,7 @@ async def _check_brokers(server: str, brokers: Sequence[tuple[str, int]], option
         return
     for host, port in brokers[:MAX_BROKERS]:
         try:
-            conn = await create_conn(host, port, **options)
+            conn = await _opened(host, port, options)
         except (TimeoutError, OSError, kafka.KafkaError):
             continue
         await conn.close()

@@ -74,12 +74,10 @@ class Producer:
 
     async def _send(self, record: Outgoing) -> asyncio.Future[Any] | Exception:
         try:
-            future: asyncio.Future[Any] = await self._producer.send(
-                self._topic.topic, record.value, record.key, headers=list(record.headers)
-            )
+            future = await self._producer.send(self._topic.topic, record.value, record.key, headers=list(record.headers))
         except kafka.KafkaError as exc:
-            return exc
-        return future
+            return cast("Exception", exc)
+        return cast("asyncio.Future[Any]", future)
 
     async def _open(self) -> None:
         try:

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from monitor import __version__, checkpoint, logs, partitioning
 from monitor.alerts import outbox
@@ -14,9 +14,10 @@ from monitor.app import Parts, tune_memory
 from monitor.connections import Connections, secrets_of
 from monitor.engines.core import Core
 from monitor.engines.embedded import Embedded
+from monitor.notification import Sink
 from monitor.pipeline.ingest import OnReject
 from monitor.settings import Settings
-from monitor.store import FencedError, Store
+from monitor.store import FencedError, Store, StoreError
 from monitor.telemetry import Telemetry
 from monitor.web.app import Checks, build_app
 from monitor.web.server import WebServer
@@ -60,8 +61,11 @@ class Service:
         self.interrupted = False
         """Whether somebody pressed Ctrl-C."""
         self._stopping = asyncio.Event()
+        self._stopped_at = float("inf")
         self._began = time.monotonic()
         self._saved_at: float | None = None
+        self._one_reload = asyncio.Lock()
+        self._oldest: Mapping[str, float] = {}
         self.engine = Embedded(
             self._make_core,
             self.connections.sources,
@@ -85,7 +89,8 @@ class Service:
     async def run(self) -> None:
         """Until SIGTERM or SIGINT, or until all inputs have ended.
 
-        Raises ``ConfigurationError`` and ``InputError`` where it cannot begin, ``FencedError`` where another process took the store over.
+        Raises ``ConfigurationError`` and ``InputError`` where it cannot begin, ``FencedError`` where another process took the store over,
+        and ``StoreError`` where the store is damaged, or cannot be written within ``service.drain_s`` when the service is stopped.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,6 +101,7 @@ class Service:
             log.info("watchfloor %s reads %s; metrics and health on %s", __version__, ", ".join(self.connections.labels), self.web.url)
             await self._live()
         finally:
+            await self._end_delivery()
             await self.web.stop(2.0)
             await self.connections.close()
             self.store.close()
@@ -126,6 +132,10 @@ class Service:
             for task in done - {engine}:
                 if not task.cancelled() and (error := task.exception()) is not None:
                     raise error
+            if self.engine.is_failing and time.monotonic() - self._stopped_at > self.settings.service.drain_s:
+                raise StoreError(
+                    "store.path: cannot be written, so what was read since the last checkpoint is read again after the next start"
+                )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Finish the batch, make everything safe, send what is due, leave the group."""
@@ -134,13 +144,13 @@ class Service:
         self.interrupted = number == signal.SIGINT
         log.info("stopping")
         self._stopping.set()
+        self._stopped_at = time.monotonic()
         self.engine.stop()
 
     async def _end_delivery(self) -> None:
         if self._delivering is not None:
             self._delivering.cancel()
-            with contextlib.suppress(asyncio.CancelledError, FencedError):
-                await self._delivering
+            await asyncio.gather(self._delivering, return_exceptions=True)
             self._delivering = None
 
     # -- configuration ------------------------------------------------------------------------------------------------------------
@@ -157,20 +167,33 @@ class Service:
 
     async def _reload(self) -> None:
         """A wrong configuration is refused, and the old one goes on."""
+        async with self._one_reload:
+            try:
+                settings = self._read()
+                sinks = await self._try_out(settings)
+            except ConfigurationError as error:
+                log.error("the new configuration is refused, and the old one goes on: %s", error)  # noqa: TRY400 - no bug
+                self.telemetry.reloaded(ok=False)
+                return
+            await self._adopt(settings, sinks)
+
+    async def _try_out(self, settings: Settings) -> dict[str, Sink]:
+        """Raises ``ConfigurationError``, and nothing has changed; else these sinks deliver."""
+        self._check_unchanged(settings)
+        for secret in secrets_of(settings):
+            logs.register_secret(secret)
+        Parts(settings)  # opens the databases it names
+        self.web.reload_certificate()
+        sinks = self.connections.make_sinks(settings)
         try:
-            settings = self._read()
-            self._check_unchanged(settings)
-            for secret in secrets_of(settings):
-                logs.register_secret(secret)
-            Parts(settings)  # opens the databases it names
-            sinks = self.connections.make_sinks(settings)
             if self._delivery is not None:
                 await self._delivery.reload(sinks, settings.sinks, settings.routes)
-            self.web.reload_certificate()
-        except ConfigurationError as error:
-            log.error("the new configuration is refused, and the old one goes on: %s", error)  # noqa: TRY400 - no bug
-            self.telemetry.reloaded(ok=False)
-            return
+        except ConfigurationError:
+            await asyncio.gather(*(sink.close() for sink in sinks.values()), return_exceptions=True)
+            raise
+        return sinks
+
+    async def _adopt(self, settings: Settings, sinks: dict[str, Sink]) -> None:
         self.settings = settings
         await self.connections.replace_sinks(sinks)
         self._know()
@@ -255,16 +278,22 @@ class Service:
             for topic in self.connections.positions_reset():
                 self.telemetry.position_reset(topic)
             if self._delivery is not None:
-                oldest = await self.store.read(outbox.oldest_waiting)
+                oldest = await self._oldest_waiting()
                 for name, state in self._delivery.state().items():
                     self.telemetry.outbox(name, state.pending, oldest.get(name))
                     self.telemetry.breaker(name, is_open=state.breaker != "closed")
+
+    async def _oldest_waiting(self) -> Mapping[str, float]:
+        with contextlib.suppress(StoreError):  # whoever needs the store says so; the metrics go on with what was known
+            self._oldest = await self.store.read(outbox.oldest_waiting)
+        return self._oldest
 
     async def _prune(self) -> None:
         while True:
             await asyncio.sleep(PRUNE_EVERY_S)
             if self._delivery is not None:
-                await self.store.write(lambda db: outbox.prune(db, time.time(), self.settings.store.keep_alerts_s))
+                with contextlib.suppress(StoreError):  # there is a next time
+                    await self.store.write(lambda db: outbox.prune(db, time.time(), self.settings.store.keep_alerts_s))
 
 
 @contextlib.asynccontextmanager
@@ -287,7 +316,7 @@ def run(settings: Settings, read: Callable[[], Settings]) -> int:
     service = Service(settings, read)
     try:
         asyncio.run(service.run())
-    except FencedError as error:
+    except (FencedError, StoreError) as error:
         log.error("%s", error)  # noqa: TRY400 - expected
         return 3
     return 130 if service.interrupted else 0

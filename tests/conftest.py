@@ -68,7 +68,7 @@ def chromium() -> Path:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Broker]":
     """A running Kafka broker: the one ``WATCHFLOOR_TEST_KAFKA`` names, else one of this process's own, stopped at the end."""
-    from tests.kafka_broker import Broker, GivenBroker, MissingToolsError  # noqa: PLC0415 - most runs of a few tests need none
+    from tests.kafka_broker import Broker, GivenBroker, MissingToolsError
 
     given = os.environ.get("WATCHFLOOR_TEST_KAFKA")
     try:

@@ -230,6 +230,7 @@ class Broker:
         """Make a topic; settings of the topic as ``retention_ms="1000"``. Returns its name."""
         named = {key.replace("_", "."): value for key, value in configs.items()}
         do(_admin(self.servers, "create_topics", [NewTopic(name, partitions, 1, topic_configs=named)]))
+        do(_until_listed(self.servers, name))
         return name
 
     def add_partitions(self, name: str, total: int) -> None:
@@ -302,6 +303,18 @@ async def _admin(servers: str, call: str, argument: Any) -> None:
         errors = getattr(response, "topic_errors", None) or getattr(response, "topic_error_codes", None) or ()
         failed = [error for error in errors if error[1]]
         assert not failed, failed
+    finally:
+        await admin.close()
+
+
+async def _until_listed(servers: str, name: str) -> None:
+    """A topic is made before every part of the broker knows of it."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        async with asyncio.timeout(10):
+            while name not in await admin.list_topics():
+                await asyncio.sleep(0.02)
     finally:
         await admin.close()
 

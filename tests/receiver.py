@@ -13,6 +13,11 @@ import orjson
 from schemas.alert import Alert
 
 
+def address(port: int) -> str:
+    """Of the receiver on that port. Whoever knows it can send to it, so it must not come to light."""
+    return f"http://127.0.0.1:{port}/alerts/r3ceiverPathSecret?key=r3ceiverQuerySecret"
+
+
 class Receiver:
     """``delay_s``: how long each answer takes. ``answers``: how the next requests are answered (status, headers), before 200 for all."""
 
@@ -20,6 +25,8 @@ class Receiver:
         self.received: list[tuple[str, int]] = []
         """(alert id, version) of every request that was answered with 200, in their order."""
         self.arrived_at: list[float] = []
+        self.asked_at: list[float] = []
+        """When each request came, however it was answered (monotonic seconds)."""
         self.bodies: list[bytes] = []
         self.delay_s = 0.0
         self.answers: list[tuple[int, dict[str, str]]] = []
@@ -40,7 +47,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
+def receiving(port: int = 0) -> Iterator[Receiver]:
+    """``port``: to listen on; 0: any that is free."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -50,6 +58,7 @@ def receiving() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             alert = orjson.loads(body)
+            receiver.asked_at.append(time.monotonic())
             time.sleep(receiver.delay_s)
             status, headers = receiver.answers.pop(0) if receiver.answers else (200, {})
             if status == 200:
@@ -72,8 +81,8 @@ def receiving() -> Iterator[Receiver]:
         def handle_error(self, *_: object) -> None:
             pass  # the other side was killed
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        receiver.url = f"http://127.0.0.1:{server.server_address[1]}/alerts"
+    with Server(("127.0.0.1", port), Handler) as server:
+        receiver.url = address(server.server_address[1])
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

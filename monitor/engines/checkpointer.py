@@ -99,12 +99,15 @@ class Checkpointer:
         """Whether one has begun and waits for further slices."""
         return self._job is not None and self._writing is None
 
-    def due(self, *, changed: bool) -> bool:
-        """Whether to begin one now. ``changed``: something was read since the last one; else one now and then shows that the store still works."""
+    def due(self, *, changed: bool, behind: bool = False) -> bool:
+        """Whether to begin one now. ``changed``: something was read since the last one; else one now and then shows that the store still works.
+
+        ``behind``: there is a backlog, so that an alert is late anyhow and need not be hurried.
+        """
         if self._job is not None or self._writing is not None:
             return False
         rested = time.monotonic() - self._ended
-        if self.waiting:
+        if self.waiting and not behind:
             return rested >= self._cost_s / URGENT_SHARE
         return rested >= max(self._interval_s if changed else 4 * self._interval_s, self._cost_s / SHARE)
 

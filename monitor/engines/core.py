@@ -57,12 +57,22 @@ class Core:
         return ingest
 
     def feed(
-        self, source: str, records: Sequence[bytes], lines: Sequence[int] | None = None, stamps: Sequence[float] | None = None
+        self,
+        source: str,
+        records: Sequence[bytes],
+        lines: Sequence[int] | None = None,
+        stamps: Sequence[float] | None = None,
+        *,
+        more: bool = False,
     ) -> list[Alert]:
-        """Records of an input, in their order; the alert versions that became certain with them. ``stamps``: see ``Ingest.decode``."""
-        return self.take(source, self.inputs[source].decode(records, range(1, len(records) + 1) if lines is None else lines, stamps))
+        """Records of an input, in their order; the alert versions that became certain with them.
 
-    def take(self, source: str, events: list[Event]) -> list[Alert]:
+        ``stamps``: see ``Ingest.decode``; ``more``: see ``Runner.run``.
+        """
+        events = self.inputs[source].decode(records, range(1, len(records) + 1) if lines is None else lines, stamps)
+        return self.take(source, events, more=more)
+
+    def take(self, source: str, events: list[Event], *, more: bool = False) -> list[Alert]:
         """Events of an input that are decoded already."""
         ingest = self.inputs[source]
         if ingest.ahead:
@@ -72,7 +82,7 @@ class Core:
             ingest.ahead = []
         if self.geography is not None:
             self.geography.place_all(events)
-        return self._alerts(self.runner.run(source, events))
+        return self._alerts(self.runner.run(source, events, more=more))
 
     def close(self, source: str) -> list[Alert]:
         """An input has ended: what it still held back is taken, and it no longer holds the clock."""

@@ -28,6 +28,8 @@ IDLE_S = 2.0
 """An input that has nothing for so long no longer holds the clock back."""
 MAX_HELD = 200_000
 """Events that may wait for the watermark, before inputs that are ahead of others are made to wait instead; about 120 MB."""
+BACKLOG_S = 2.0
+"""An input that was not caught up with for so long has a backlog."""
 CLOCK_STEP_S = 1.0
 """How often event time is moved on while nothing arrives."""
 
@@ -102,6 +104,7 @@ class Embedded:
         self._positions: dict[str, Any] = {}
         self._generations: list[int] = [0] * len(sources)
         self._last_record: dict[str, float] = {}
+        self._last_caught_up: dict[str, float] = {}
         self._resting: set[str] = set()
         self._changed = False
         self._moved = 0.0
@@ -152,12 +155,12 @@ class Embedded:
         busy = checkpointer.failing
         for source in self._sources:
             source.pause(frozenset(self.core.inputs) if busy else self._ahead())
-        for number, arrived in enumerate(await self._read(0.0 if checkpointer.encoding else POLL_S)):
-            if number:
-                await asyncio.sleep(0)  # the port and the deliveries want their turn too
-            self._take(arrived)
+        all_arrived = await self._read(0.0 if checkpointer.encoding else POLL_S)
+        for left, arrived in zip(range(len(all_arrived) - 1, -1, -1), all_arrived, strict=True):
+            self._take(arrived, more=left > 0)
+            await asyncio.sleep(0)  # the port and the deliveries want their turn too
         self._rest()
-        if checkpointer.due(changed=self._changed):
+        if checkpointer.due(changed=self._changed, behind=self._is_behind()):
             self._changed = False
             checkpointer.begin(self.core, self._positions)
         await checkpointer.step()
@@ -179,20 +182,25 @@ class Embedded:
             found += await source.next(waits)
         return found
 
-    def _take(self, arrived: Arrived) -> None:
+    def _take(self, arrived: Arrived, *, more: bool) -> None:
         core = self.core
         if core is None or arrived.source not in core.inputs:
             return
         name = arrived.source
         (self.caught_up.add if arrived.caught_up else self.caught_up.discard)(name)
+        if arrived.caught_up:
+            self._last_caught_up[name] = self._clock()
         if not arrived.records and not arrived.oversize:
             if arrived.position is not None and self._positions.get(name) != arrived.position:
                 self._positions[name], self._changed = arrived.position, True
+            if not more:
+                # Not by an empty batch of this input: one that rests would hold the clock back again.
+                self._found(core.advance(float("-inf")))
             return
         ingest = core.inputs[name]
         for line, start in arrived.oversize:
             ingest.reject(line, start, RejectError("too_long", f"record: more than {self._max_record_bytes} bytes"))
-        alerts = core.feed(name, arrived.records, arrived.lines, arrived.stamps)
+        alerts = core.feed(name, arrived.records, arrived.lines, arrived.stamps, more=more)
         self._positions[name], self._changed = arrived.position, True
         self._last_record[name] = self._clock()
         self._resting.discard(name)
@@ -222,6 +230,12 @@ class Embedded:
                 quiet_s = now - max(self._last_record.values())
                 # As long after the last event as the inputs have been quiet; so old records that are fed in slowly stay in time.
                 self._found(core.advance(reached + core.runner.lateness_s + max(0.001, quiet_s - self._idle_s)))
+
+    def _is_behind(self) -> bool:
+        """Whether an input has had more to read than was read for some time."""
+        assert self.core is not None
+        now = self._clock()
+        return any(now - self._last_caught_up.get(name, 0.0) > BACKLOG_S for name in self.core.inputs)
 
     def _ahead(self) -> frozenset[str]:
         """Inputs to be left alone for now: those that are ahead of another, while too many events wait for that one."""
@@ -265,7 +279,7 @@ class Embedded:
         """Take the store over, go on where it says, and remember what it remembers."""
         await self._store.take_over()
         core = self._make_core(self._keep)
-        self._positions, self.labels, self._last_record = {}, {}, {}
+        self._positions, self.labels, self._last_record, self._last_caught_up = {}, {}, {}, {}
         self.caught_up, self._resting = set(), set()
         checkpointer = Checkpointer(
             self._store,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -92,7 +93,9 @@ class Alerts:
             moments = [fired_at] if line.version <= 1 or last_ts <= fired_at else [fired_at, last_ts]
             entity = f"{line.entity.type}:{line.entity.value}"
             first_seen = from_text(line.first_seen)
-            self.by_id[line.id] = Seen(line.id, line.detector, line.severity, line.tenant, entity, line.title, moments, first_seen, notified)
+            self.by_id[line.id] = Seen(
+                line.id, line.detector, line.severity, line.tenant, entity, line.title, moments, first_seen, notified
+            )
             return
         if line.status == "firing":  # that it is over, is no news about the attack
             if last_ts > known.moments[-1]:
@@ -134,7 +137,7 @@ def _lines(path: Path, take: Callable[[bytes], T], problem: Callable[[bytes], st
     complaints: list[str] = []
     bad = 0
     try:
-        with sys.stdin.buffer if path == Path("-") else path.open("rb") as file:
+        with nullcontext(sys.stdin.buffer) if path == Path("-") else path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.strip():
                     continue

@@ -8,6 +8,7 @@ It is false when it belongs to no attack at all: that another detector than the 
 
 from collections.abc import Iterable, Sequence
 from statistics import median
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +20,8 @@ MARGIN_S = 3600.0
 """An alert may come so long after the last event of the attack: some tell what they saw only when a window is over."""
 EARLY_S = 60.0
 """And so long before its first one: clocks differ."""
+CLOCK_S = 1.0
+"""Alerts give their times rounded."""
 DAY_S = 86_400.0
 ORDER = ("low", "medium", "high")
 MAX_FALSE = 200
@@ -43,7 +46,7 @@ class Attacked(msgspec.Struct, kw_only=True):
             return None
         begin = truth.start - EARLY_S
         spoke = next((at for at in alert.moments if begin <= at <= truth.end + margin_s), None)
-        return alert.moments[0] if spoke is None and begin <= alert.first_seen <= truth.end else spoke
+        return alert.moments[0] if spoke is None and begin <= alert.first_seen <= truth.end + CLOCK_S else spoke
 
 
 class Rate(msgspec.Struct, kw_only=True):
@@ -179,17 +182,18 @@ def _match(attacks: Sequence[Attacked], alerts: Iterable[Seen], margin_s: float)
         for entity in {*attack.truth.entities, *attack.truth.involved}:
             by_entity.setdefault(entity, []).append(attack)
     for seen in alerts:
-        seen.kind = "false"
+        kind: Literal["expected", "also", "false"] = "false"
         for attack in by_entity.get(seen.entity, ()):
             at = attack.belongs(seen, margin_s)
             if at is None:
                 continue
             expected = seen.detector in attack.truth.detectors
-            seen.kind = "expected" if expected or seen.kind == "expected" else "also"
+            kind = "expected" if expected or kind == "expected" else "also"
             row = attack.found if expected else attack.also
             after_s = max(0.0, at - attack.truth.start)
             row[seen.detector] = min(after_s, row.get(seen.detector, after_s))
             attack.noticed |= seen.notified
+        seen.kind = kind
 
 
 def _detector(name: str, attacks: Sequence[Attacked], own: Sequence[Seen], days: float) -> DetectorScore:
@@ -229,9 +233,7 @@ def _rate(attacks: Iterable[Attacked], name: str | None) -> Rate:
 def _count(false: Sequence[Seen], days: float) -> Counted:
     loud = [seen for seen in false if seen.notified]
     grave = sum(RANK[seen.severity] >= RANK["medium"] for seen in loud)
-    return Counted(
-        total=len(loud), medium=grave, inhibited=len(false) - len(loud), per_day=len(loud) / days, medium_per_day=grave / days
-    )
+    return Counted(total=len(loud), medium=grave, inhibited=len(false) - len(loud), per_day=len(loud) / days, medium_per_day=grave / days)
 
 
 def _false(seen: Seen) -> FalseAlert:

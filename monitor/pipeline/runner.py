@@ -66,6 +66,8 @@ class Runner:
         self._on_failure = on_failure
         self._sources: dict[str, float] = {}
         self._held: list[Event] = []
+        self._in_order = True
+        """Whether they are in the order of time."""
         self._timers: list[tuple[float, int, str]] = []
         self._most_timers = MOST_TIMERS
         self._position = -NEVER
@@ -114,14 +116,17 @@ class Runner:
 
     # -- events -------------------------------------------------------------------------------------------------------------------
 
-    def run(self, source: str, batch: Iterable[Event]) -> list[Finding]:
-        """Take one batch of a source; return what became certain with it."""
+    def run(self, source: str, batch: Iterable[Event], *, more: bool = False) -> list[Finding]:
+        """Take one batch of a source; return what became certain with it.
+
+        ``more``: batches of other sources follow at once; what became certain is then left for the last of them, which saves sorting.
+        """
         found: list[Finding] = []
         sources, held = self._sources, self._held
         top = sources.get(source, -NEVER)
         others = min((position for name, position in sources.items() if name != source), default=NEVER)
         last = held[-1].ts if held else -NEVER
-        in_order = True
+        in_order = self._in_order
         for event in batch:
             ts = event.ts
             # Each event is judged as if it came alone, so that batch cuts cannot decide what is late.
@@ -140,7 +145,10 @@ class Runner:
                 top = ts
             held.append(event)
         sources[source] = top
-        self._flush(found, in_order=in_order)
+        if more:
+            self._in_order = in_order
+        else:
+            self._flush(found, in_order=in_order)
         return found
 
     def hold(self, events: Iterable[Event]) -> None:
@@ -152,10 +160,10 @@ class Runner:
         """A source has been closed, or (where none is open) time is known to have come to ``ts``; return what became certain with it."""
         found: list[Finding] = []
         if self._sources:
-            self._flush(found, in_order=True)
+            self._flush(found, in_order=self._in_order)
         elif ts - self.lateness_s > self.watermark:
             self._sources[_CLOCK] = ts
-            self._flush(found, in_order=True)
+            self._flush(found, in_order=self._in_order)
             del self._sources[_CLOCK]
         return found
 
@@ -179,6 +187,7 @@ class Runner:
         held = self._held
         if not in_order:
             held.sort(key=IN_TIME)
+        self._in_order = True
         if watermark <= self.watermark:
             return
         self.watermark = watermark

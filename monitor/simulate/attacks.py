@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from monitor.simulate.benign import KEY, service
+from monitor.simulate.benign import KEY, KEYS, service
 from monitor.simulate.stage import SCRIPT, Act
 from monitor.simulate.world import DAY_S, HOUR_S, WORK_CITIES
 from monitor.simulate.writers import Mute, encode_base
@@ -23,7 +23,9 @@ def slow_brute_force(act: Act) -> None:
     """One account, a password now and then, from several addresses."""
     person = act.victim()
     for place, at in enumerate(act.times(act.number(9, 12, 18), act.amount(8.0, 6.0, 6.0) * HOUR_S)):
-        client = act.thief(person, act.lair()._replace(ip=f"198.18.{224 + act.place % 16}.{act.place // 16 % 50 * 5 + place % 5 + 1}"))  # never two in a row
+        client = act.thief(
+            person, act.lair()._replace(ip=f"198.18.{224 + act.place % 16}.{act.place // 16 % 50 * 5 + place % 5 + 1}")
+        )  # never two in a row
         client.change(device_id=f"stranger-{act.place}-{place}")
         client.fail(at)
 
@@ -97,22 +99,23 @@ def password_reset_abuse(act: Act) -> None:
 
 
 def impossible_travel(act: Act) -> None:
-    """At home and on another continent within minutes."""
+    """At home and on another continent within minutes; less: not so far away, and in the same country."""
     person = act.victim()
     owner = act.habits(person)
-    first, last = act.times(2, act.amount(2 * HOUR_S, HOUR_S, 600.0))
+    first, last = act.times(2, act.amount(2 * HOUR_S, HOUR_S, 600.0) if act.strength >= 1 else 2 * HOUR_S)
     owner.log_in(first)
-    client = act.thief(person)
+    there = person.city._replace(name="Elsewhere", lat=person.city.lat - 40 * act.strength)
+    client = act.thief(person, act.lair()._replace(city=there) if act.strength < 1 else None)
     client.log_in(last)
     for number in range(act.number(0, 1, 3, least=0)):
         client.do(last + 1 + number, "api.request", method="GET", path="/v1/me", status=200, outcome="success")
 
 
 def new_geography(act: Act) -> None:
-    """From a country, a network and a client the account was never used from; less: by the owner's laptop, and in a country colleagues live in."""
+    """From a country, a network and a client the account was never used from; less: by the owner's laptop, from a country colleagues live in, or at home."""
     person = act.victim()
     act.habits(person, 14, rest_h=13)  # long enough for a flight: only the place is new
-    away = next(city for city in WORK_CITIES[::-1] if city is not person.city)
+    away = next(city for city in WORK_CITIES[::-1] if city is not person.city) if act.strength >= 0.5 else person.city
     client = act.thief(person, act.lair()._replace(city=away) if act.strength < 1 else None)
     if act.strength <= 1:
         client.change(user_agent=person.agent)
@@ -187,8 +190,9 @@ def privilege_change(act: Act) -> None:
 
 def api_key_abuse(act: Act) -> None:
     """The key of an integration, elsewhere and for other things."""
-    act.entities.append(f"api_key:{KEY}")
-    base = encode_base(service(KEY, act.tenant, act.lair().fields(), "api_key", SCRIPT))
+    key = KEYS[act.place // 3 % len(KEYS)] if act.past else KEY
+    act.entities.append(f"api_key:{key}")
+    base = encode_base(service(key, act.tenant, act.lair().fields(), "api_key", SCRIPT))
     for place, at in enumerate(act.times(act.number(6, 15, 30), 200)):
         path = f"/v1/{_PARTS[place % 12] if act.strength > 1 else 'reports'}"
         act.log.add(at, "api.request", {"method": "GET", "route": path, "path": path, "status": 200, "outcome": "success"}, base)
@@ -216,7 +220,7 @@ def unusual_query(act: Act) -> None:
                 records=5,
             )
         act.log.mark()
-    texts = (
+    texts: tuple[str, ...] = (
         "SELECT * FROM users WHERE name = '' OR '1'='1' UNION SELECT user, password_hash, null FROM credentials --",
         "SELECT table_name FROM information_schema.tables",
         "SELECT * FROM api_tokens",
@@ -251,8 +255,8 @@ def source_silence(act: Act) -> None:
 
 def campaign(act: Act) -> None:
     """A spray that works for one account; a factor of one's own; a look around; and out with the data."""
-    people = act.victims(act.number(7, 10, 16))
-    net, victim = act.lair(), people[-1]
+    victim, *others = act.victims(act.number(7, 10, 16))
+    net, people = act.lair(), [*others, victim]
     act.entities += [f"actor:{victim.name}", f"ip:{net.ip}"]
     act.habits(victim)
     *tries, last = act.times(len(people), 900)

@@ -9,6 +9,8 @@ from monitor.simulate.writers import Log, encode_base
 CLOUD = CITIES[0].net("198.18.200.9", 16509)
 KEY = "svc-crm"
 """The key of an integration that every tenant has."""
+KEYS = (KEY, "svc-erp", "svc-bi", "svc-mail", "svc-ads", "svc-hr")
+"""All keys of a tenant; the others have less to do."""
 _INSIDE = {"ip": "10.20.0.7"}
 
 
@@ -23,7 +25,8 @@ def machines(log: Log, world: World, hour: int) -> None:
     for tenant in world.tenants:
         chance = Chance(world.settings.seed, "machines", tenant, hour)
         _collector(log, tenant, at)
-        _integration(log, tenant, at, chance)
+        for number, key in enumerate(KEYS):
+            _integration(log, tenant, at + 17 * number, chance, key)
         if of_day == 2:
             _nightly(log, tenant, at)
         if of_day == 3 and day % 7 == 3:  # in the night to Sunday
@@ -46,13 +49,16 @@ def _collector(log: Log, tenant: str, at: float) -> None:
             _request(log, at + 60 * minute + 3, probe, "/healthz", "/healthz")
 
 
-def _integration(log: Log, tenant: str, at: float, chance: Chance) -> None:
+def _integration(log: Log, tenant: str, at: float, chance: Chance, key: str) -> None:
     """An API key that asks for three reports all the time, and for another token each hour."""
-    base = encode_base(service(KEY, tenant, CLOUD.fields(), "api_key"))
+    base = encode_base(service(key, tenant, CLOUD.fields(), "api_key"))
     log.add(at + 120, "auth.session", {"outcome": "success", "action": "token.refresh"}, base)
-    for step in range(12):
+    steps = 12 if key == KEY else 3
+    for step in range(steps):
         report = chance.whole(1, 3)
-        _request(log, at + 300 * step + 130 + chance.between(0, 20), base, f"/v1/reports/{report}", "/v1/reports/{id}", records=200)
+        _request(
+            log, at + 3600 / steps * step + 130 + chance.between(0, 20), base, f"/v1/reports/{report}", "/v1/reports/{id}", records=200
+        )
 
 
 def _nightly(log: Log, tenant: str, at: float) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from monitor.simulate.attacks import ATTACKS
 from monitor.simulate.benign import machines
 from monitor.simulate.chance import Chance
+from monitor.simulate.delivery import Stamped
 from monitor.simulate.people import PLAN_HOUR, Day, trip_on
 from monitor.simulate.stage import INTENSITIES, Act
 from monitor.simulate.truth import Truth
@@ -33,14 +34,19 @@ class Simulation:
         """All attacks, in the order given. One that would lie outside of the time simulated is not among them."""
 
     def events(self) -> Iterator[bytes]:
-        """Every event, once, without line ends."""
+        """Every event, once, without line ends. An object makes its events once only: call this or ``timed``, and once."""
+        for _, record in self.timed():
+            yield record
+
+    def timed(self) -> Iterator[Stamped]:
+        """The same, each with its time in Unix seconds."""
         log, settings = self._log, self.settings
         people = self.world.everyone()
         first, end = floor(settings.start / HOUR_S), self._end
         for hour in range(first - _LONGEST_DAY_H, floor(end / HOUR_S) + 1):
             for person in people:
-                day, local_h = divmod(hour + floor(person.city.ahead_h), 24)
-                if local_h == PLAN_HOUR - 1:
+                day, local_h = divmod(hour + floor(person.city.standard_h), 24)
+                if local_h == PLAN_HOUR - 2:  # an hour early in winter, so that it is not late in summer
                     Day(log, self.world, person, day).live()
             if hour >= first:
                 machines(log, self.world, hour)

@@ -4,6 +4,7 @@ from datetime import date
 from math import asin, cos, radians, sin, sqrt
 from typing import Any, NamedTuple
 
+from monitor.simulate.calendar import is_holiday
 from monitor.simulate.chance import Chance
 from monitor.simulate.world import DAY_S, HOUR_S, WORK_CITIES, City, Client, Net, Person, World
 from monitor.simulate.writers import Log
@@ -40,7 +41,7 @@ class Day:
 
     def at(self, hour: float) -> float:
         """A local time in Unix seconds."""
-        return self.day * DAY_S + (hour - self.person.city.ahead_h) * HOUR_S
+        return self.day * DAY_S + (hour - self.person.city.ahead_h(self.day)) * HOUR_S
 
     def live(self) -> None:
         """All of it, or nothing on a day off."""
@@ -49,7 +50,7 @@ class Day:
         if trip is not None:
             self._travel(trip)
             return
-        off = self.day % 7 in _WEEKEND
+        off = self.day % 7 in _WEEKEND or (self.world.settings.holidays and is_holiday(person.city.country, self.day))
         if chance.yes(0.95 if off else 0.06):
             return
         start, end = self._hours()
@@ -181,7 +182,7 @@ class Day:
             self._client(hotel).log_in(self.at(12))
             self._client(person.home).log_in(self.at(12.5 + flight_h))
         elif trip.first + 1 < self.day < trip.last:  # rested on the day after each flight: the longest ones arrive on it
-            begin = 9 + person.city.ahead_h - trip.city.ahead_h  # nine o'clock there
+            begin = 9 + person.city.ahead_h(self.day) - trip.city.ahead_h(self.day)  # nine o'clock there
             begin += 24 if begin < PLAN_HOUR else 0
             client = self._client(hotel)
             client.log_in(self.at(begin))

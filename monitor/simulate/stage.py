@@ -64,9 +64,9 @@ class Act:
             yield self.begin + (place + self.chance.between(-0.5, 0.5) * self.scenario.jitter * (place > 0)) * step_s
 
     def lair(self, place: int = 0) -> Net:
-        """The attacker's addresses, in turn."""
+        """The attacker's addresses, in turn; each attacker's with a provider of their own."""
         at = self.place * 16 + place % self.scenario.spread
-        return LAIRS[at // 16 % len(LAIRS)].net(f"198.18.{208 + at // 250 % 16}.{at % 250 + 2}", 64999)
+        return LAIRS[at // 16 % len(LAIRS)].net(f"198.18.{208 + at // 250 % 16}.{at % 250 + 2}", 64_900 + self.place % 90)
 
     def victims(self, number: int) -> Sequence[Person]:
         """So many, or all there are."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from monitor.simulate.calendar import daylight_h
 from monitor.simulate.chance import Chance
 from monitor.simulate.writers import Log, encode_base
 from schemas.errors import ConfigurationError
@@ -17,14 +18,20 @@ MAX_USERS = 60_000
 
 
 class City(NamedTuple):
-    """Where, and how many hours its clocks are ahead of UTC."""
+    """Where, and how many hours its clocks are ahead of UTC in winter."""
 
     name: str
     country: str
     lat: float
     lon: float
-    ahead_h: float
+    standard_h: float
+    daylight: str
+    """By which rule its clocks go forward in summer, see ``daylight_h``; empty: they do not."""
     number: int
+
+    def ahead_h(self, day: int) -> float:
+        """How many hours its clocks are ahead of UTC on that local date (days since 1970)."""
+        return self.standard_h + daylight_h(self.daylight, day)
 
     def net(self, ip: str, asn: int) -> "Net":
         """An address there."""
@@ -45,20 +52,20 @@ class Net(NamedTuple):
 
 
 _PLACES = (
-    ("Berlin", "DE", 52.52, 13.40, 1.0),
-    ("Oslo", "NO", 59.91, 10.75, 1.0),
-    ("New York", "US", 40.71, -74.01, -5.0),
-    ("Sydney", "AU", -33.87, 151.21, 11.0),
-    ("London", "GB", 51.51, -0.13, 0.0),
-    ("Bengaluru", "IN", 12.97, 77.59, 5.5),
-    ("São Paulo", "BR", -23.55, -46.63, -3.0),
-    ("San Francisco", "US", 37.77, -122.42, -8.0),
-    ("Paris", "FR", 48.86, 2.35, 1.0),
-    ("Lisbon", "PT", 38.72, -9.14, 0.0),
-    ("Singapore", "SG", 1.35, 103.82, 8.0),
-    ("Nairobi", "KE", -1.29, 36.82, 3.0),
-    ("Bogotá", "CO", 4.71, -74.07, -5.0),
-    ("Jakarta", "ID", -6.21, 106.85, 7.0),
+    ("Berlin", "DE", 52.52, 13.40, 1.0, "eu"),
+    ("Oslo", "NO", 59.91, 10.75, 1.0, "eu"),
+    ("New York", "US", 40.71, -74.01, -5.0, "us"),
+    ("Sydney", "AU", -33.87, 151.21, 10.0, "au"),
+    ("London", "GB", 51.51, -0.13, 0.0, "eu"),
+    ("Bengaluru", "IN", 12.97, 77.59, 5.5, ""),
+    ("São Paulo", "BR", -23.55, -46.63, -3.0, ""),
+    ("San Francisco", "US", 37.77, -122.42, -8.0, "us"),
+    ("Paris", "FR", 48.86, 2.35, 1.0, "eu"),
+    ("Lisbon", "PT", 38.72, -9.14, 0.0, "eu"),
+    ("Singapore", "SG", 1.35, 103.82, 8.0, ""),
+    ("Nairobi", "KE", -1.29, 36.82, 3.0, ""),
+    ("Bogotá", "CO", 4.71, -74.07, -5.0, ""),
+    ("Jakarta", "ID", -6.21, 106.85, 7.0, ""),
 )
 CITIES = tuple(City(*place, number) for number, place in enumerate(_PLACES))
 WORK_CITIES = CITIES[:10]
@@ -110,6 +117,8 @@ class WorldSettings(msgspec.Struct, frozen=True, kw_only=True):
     scenarios: tuple[Scenario, ...] = ()
     deploy_after_h: float | None = None
     """From then on a new version of the product is in use: other endpoints, half as many requests more."""
+    holidays: bool = True
+    """Whether public holidays are kept."""
     growth_per_week: float = 0.01
     """Share by which everybody's activity grows each week."""
 

@@ -54,8 +54,8 @@ class Log:
         else:
             slots[slot] = [(ts, record)]
 
-    def take(self, until: float) -> Iterator[bytes]:
-        """All events before the minute of ``until``, in order of time; events of one moment in the order they were added."""
+    def take(self, until: float) -> Iterator[tuple[float, bytes]]:
+        """All events before the minute of ``until`` with their times, in that order; those of one moment in the order they were added."""
         last = int(until // SLOT_S)
         for slot in sorted(slot for slot in self._slots if slot < last):
             yield from self._numbered(self._slots.pop(slot))
@@ -68,16 +68,16 @@ class Log:
         for row in rows:
             if row[0] > until:
                 self._slots.setdefault(int(row[0] // SLOT_S), []).append(row)
-        return list(self._numbered([row for row in rows if row[0] <= until]))
+        return [record for _, record in self._numbered([row for row in rows if row[0] <= until])]
 
-    def _numbered(self, rows: list[tuple[float, bytes]]) -> Iterator[bytes]:
+    def _numbered(self, rows: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
         rows.sort(key=_ts)
         prefix, number = self._prefix, self._number
         for ts, record in rows:
             if self.mutes and self._is_mute(ts, record):
                 continue
             number += 1
-            yield b'{"id":"%b-%d",%b' % (prefix, number, record[1:])
+            yield ts, b'{"id":"%b-%d",%b' % (prefix, number, record[1:])
         self._number = number
 
     def _is_mute(self, ts: float, record: bytes) -> bool:

@@ -126,7 +126,7 @@ class KafkaSource:
                 raise ConfigurationError(f"kafka.group_id: {settings.group} is a group of other programs; use another") from None
             if isinstance(exc, kafka.InvalidSessionTimeoutError):
                 raise ConfigurationError(
-                    "kafka.session_timeout_s: is outside of what the brokers allow (group.min…max.session.timeout.ms)"
+                    "kafka.session_timeout_s: the brokers do not allow it; use one between their group.min.session.timeout.ms and group.max"
                 ) from None
             if isinstance(exc, kafka.KafkaError | OSError):
                 raise explained(exc, settings, settings.bootstrap_servers[0]) from None

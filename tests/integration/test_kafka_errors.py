@@ -66,7 +66,7 @@ def problem(given: KafkaSettings) -> WatchfloorError:
     async def start() -> None:
         source = KafkaSource(given, MAX_RECORD_BYTES)
         try:
-            await source.start({})
+            await source.start()
         finally:
             await source.close()
 
@@ -158,7 +158,7 @@ CASES: dict[str, tuple[Any, type[WatchfloorError], str]] = {
     "a session the brokers do not allow": (
         lambda place: place.settings(session_timeout_s=61),
         ConfigurationError,
-        "kafka.session_timeout_s: is outside of what the brokers allow",
+        "kafka.session_timeout_s: the brokers do not allow it; ",
     ),
 }
 
@@ -203,7 +203,7 @@ def test_another_program_in_the_group_is_named(place: Place) -> None:
         source = KafkaSource(given, MAX_RECORD_BYTES)
         try:
             with pytest.raises(ConfigurationError, match=r"^kafka\.group_id: .* is a group of other programs; use another"):
-                await source.start({})
+                await source.start()
         finally:
             await source.close()
             await other.stop()
