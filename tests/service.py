@@ -22,7 +22,7 @@ from tests.conftest import REPOSITORY
 T0 = 1_767_225_600
 
 _SECRET_NAME = re.compile(r"(?:^|_)(?:secret|token|password|routing_key)$")
-_MIN_SECRET = 8
+_MIN_SECRET = 10
 """Characters; a shorter part of an address is no secret."""
 
 

@@ -26,8 +26,8 @@ log = logging.getLogger("watchfloor")
 POLL_S = 0.1
 IDLE_S = 2.0
 """An input that has nothing for so long no longer holds the clock back."""
-MAX_HELD = 200_000
-"""Events that may wait for the watermark, before inputs that are ahead of others are made to wait instead; about 120 MB."""
+MAX_HELD = 20_000
+"""Events that may wait for the watermark, before inputs that are ahead of others are made to wait instead."""
 BACKLOG_S = 2.0
 """An input that was not caught up with for so long has a backlog."""
 CLOCK_STEP_S = 1.0
@@ -173,7 +173,8 @@ class Embedded:
             await self._checkpointer.finish(self.core, self._positions)
             inputs = [each for source in self._sources for each in source.inputs]
             self._drop()
-            await self._activate(inputs)
+            # The store is this process's already; to take it over once more would fence off its own deliveries, which go on.
+            await self._activate(inputs, take_over=False)
 
     async def _read(self, wait_s: float) -> list[Arrived]:
         found: list[Arrived] = []
@@ -275,9 +276,10 @@ class Embedded:
             self._checkpointer.abandon()
         self.core = self._checkpointer = None
 
-    async def _activate(self, inputs: Sequence[LiveInput]) -> None:
+    async def _activate(self, inputs: Sequence[LiveInput], *, take_over: bool = True) -> None:
         """Take the store over, go on where it says, and remember what it remembers."""
-        await self._store.take_over()
+        if take_over:
+            await self._store.take_over()
         core = self._make_core(self._keep)
         self._positions, self.labels, self._last_record, self._last_caught_up = {}, {}, {}, {}
         self.caught_up, self._resting = set(), set()

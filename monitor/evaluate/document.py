@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from detectors.phrases import times
 from detectors.registry import DETECTORS
 from monitor import __version__
 from monitor.evaluate.frontier import AXES, Frontier
@@ -43,7 +44,7 @@ def _head(measured: Measured) -> Iterator[str]:
     yield "How many attacks are found, how soon, and how many alerts are false. `make evaluate` measures all of it anew and writes this page."
     yield ""
     yield (
-        f"Measured on {measured.date} with version {__version__}: {len(plan.seeds)} made-up worlds of {plan.days:g} days and {plan.users:,} people"
+        f"Measured on {measured.date} with version {__version__}: {times(len(plan.seeds), 'made-up world')} of {plan.days:g} days and {plan.users:,} people"
         f" (seeds {', '.join(map(str, plan.seeds))}), each once with {len(scores.attacks) // max(1, len(plan.seeds)):,} attacks and once without any;"
         f" {measured.events:,} events in {measured.seconds / 60:.1f} minutes on one core. All detectors had their defaults."
     )
@@ -81,8 +82,8 @@ def _aims(measured: Measured) -> Iterator[str]:
     yield ""
     yield (
         f"Alerts that told nobody because another one spoke for their incident are not counted as false: there were {scores.false.inhibited:,} such"
-        f" among attacks and {quiet.false.inhibited:,} without. All numbers are per world, so {len(measured.plan.seeds)} organisations of"
-        f" {measured.plan.tenants} tenants each."
+        f" among attacks and {quiet.false.inhibited:,} without. A day is a day of one world: {measured.plan.users:,} people in"
+        f" {measured.plan.tenants} tenants."
     )
 
 
@@ -105,9 +106,18 @@ def _detectors(measured: Measured) -> Iterator[str]:
             *_false(calm),
         ]
         yield f"| `{row.detector}` | {' | '.join(cells)} |"
-    silent = sorted(set(DETECTORS) - {name for kind in ATTACKS.values() for name in kind.detectors})
+    silent = sorted(set(DETECTORS) - {name for kind in ATTACKS.values() for name in kind.expected()})
     if silent:
         yield f"\nNo attack is made for: {', '.join(f'`{name}`' for name in silent)}."
+    unwatched = [name for name, kind in ATTACKS.items() if not kind.expected()]
+    if unwatched:
+        told = sum(attack.noticed for attack in scores.attacks if attack.truth.scenario in unwatched)
+        made = sum(attack.truth.scenario in unwatched for attack in scores.attacks)
+        yield ""
+        yield (
+            f"No detector is expected to see {', '.join(f'`{name}`' for name in unwatched)}: these break no rule, and there is no learned detector for"
+            f" them yet. Of {made} such attacks somebody was told of {told}; they do not count in the recall."
+        )
     if scores.also_seen:
         yield ""
         yield "What else saw an attack (in how many of them):"
@@ -134,7 +144,7 @@ def _missed(measured: Measured) -> Iterator[str]:
         unseen = ", ".join(f"`{name}`" for name in truth.detectors if name not in attack.found)
         seen = ", ".join(f"`{name}`" for name in [*attack.found, *attack.also]) or "nobody"
         length = delay(truth.end - truth.start).replace("at once", "a moment")
-        yield f"| `{truth.scenario}` | {truth.intensity} | {truth.events} | {truth.spread} | {length} | {unseen} | {seen} |"
+        yield f"| `{truth.scenario}` | {truth.intensity} | {truth.events} | {truth.spread or '–'} | {length} | {unseen} | {seen} |"
 
 
 def _edges(frontier: Frontier | None) -> Iterator[str]:

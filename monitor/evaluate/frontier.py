@@ -24,7 +24,7 @@ SPREADABLE = ("failed_login_burst", "password_spray", "credential_stuffing", "su
 """Attacks in which each step may come from another address."""
 UNSTRETCHABLE = (
     *("new_geography", "dormant_account", "source_silence", "impossible_travel"),
-    *("privilege_change", "audit_log_tampering"),
+    *("privilege_change", "audit_log_tampering", "off_hours_activity", "boiling_frog"),
 )
 """Attacks that are one moment, or whose strength is their length already."""
 SEEDS = (2001, 2002, 2003)
@@ -70,11 +70,13 @@ class Frontier(msgspec.Struct, frozen=True, kw_only=True):
 def explore(
     settings: Settings | None = None,
     *,
-    scenarios: Sequence[str] = tuple(ATTACKS),
+    scenarios: Sequence[str] | None = None,
     seeds: Sequence[int] = SEEDS,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> Frontier:
-    """Try them all. The same seeds give the same frontier."""
+    """Try them all; ``scenarios``: all for which there is a detector. The same seeds give the same frontier."""
+    if scenarios is None:
+        scenarios = tuple(name for name, kind in ATTACKS.items() if kind.expected())
     edges = []
     for number, (name, axis, values) in enumerate(plan := list(_grid(scenarios)), 1):
         points = tuple(_point(name, axis, value, settings, seeds) for value in values)
@@ -97,7 +99,7 @@ def _point(name: str, axis: str, value: float, settings: Settings | None, seeds:
     truths = [attack.truth for attack in played]
     return Point(
         value=value,
-        found=sum(attack.truth.detectors[0] in attack.found for attack in played),
+        found=sum(bool(attack.truth.detectors) and attack.truth.detectors[0] in attack.found for attack in played),
         seen=sum(bool(attack.found or attack.also) for attack in played),
         tried=len(played),
         events=truths[0].events or 0,

@@ -164,7 +164,9 @@ def _lines(path: Path, take: Callable[[bytes], T], problem: Callable[[bytes], st
 def _short(error: Exception) -> str:
     """Which field is wrong and what was expected there, never the value."""
     if isinstance(error, msgspec.ValidationError):
-        return str(error).replace("`", "").removeprefix("Object ")
+        said, _, place = str(error).replace("`", "").removeprefix("Object ").partition(" - at ")
+        said = "no word that is known there" if said.startswith("Invalid enum value") else said
+        return f"{said} at {place}" if place else said
     return "nested too deep" if isinstance(error, RecursionError) else "not JSON"
 
 

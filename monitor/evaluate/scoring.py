@@ -159,7 +159,7 @@ def score_all(worlds: Sequence[World], *, margin_s: float = MARGIN_S, detectors:
         by_intensity=_by_intensity(attacks, None),
         noticed=sum(attack.noticed for attack in attacks),
         false=_count(false, days),
-        precision=1 - len(false) / len(alerts) if alerts else None,
+        precision=(len(alerts) - len(false)) / len(alerts) if alerts else None,
         also_seen=also,
         false_alerts=[_false(seen) for seen in sorted(false, key=lambda seen: (not seen.notified, -RANK[seen.severity]))[:MAX_FALSE]],
     )
@@ -204,7 +204,7 @@ def _detector(name: str, attacks: Sequence[Attacked], own: Sequence[Seen], days:
         expected_alerts=sum(seen.kind == "expected" for seen in own),
         also_alerts=sum(seen.kind == "also" for seen in own),
         false=_count(false, days),
-        precision=1 - len(false) / len(own) if own else None,
+        precision=(len(own) - len(false)) / len(own) if own else None,
         overall=_rate(attacks, name),
         by_intensity=_by_intensity(attacks, name),
     )

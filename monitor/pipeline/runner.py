@@ -68,6 +68,8 @@ class Runner:
         self._held: list[Event] = []
         self._in_order = True
         """Whether they are in the order of time."""
+        self._may_tie = False
+        """Whether some of them may be of the same time, and not in the order of their ids."""
         self._timers: list[tuple[float, int, str]] = []
         self._most_timers = MOST_TIMERS
         self._position = -NEVER
@@ -154,7 +156,8 @@ class Runner:
     def hold(self, events: Iterable[Event]) -> None:
         """Events of a later time: they wait until the watermark has come to them, and do not move it."""
         for event in events:
-            insort(self._held, event, key=IN_TIME)
+            insort(self._held, event, key=BY_TIME)
+        self._may_tie = True
 
     def advance(self, ts: float) -> list[Finding]:
         """A source has been closed, or (where none is open) time is known to have come to ``ts``; return what became certain with it."""
@@ -186,15 +189,20 @@ class Runner:
         watermark = min(self._sources.values(), default=-NEVER) - self.lateness_s
         held = self._held
         if not in_order:
-            held.sort(key=IN_TIME)
+            held.sort(key=BY_TIME)  # a float each; who comes first at the same time is settled for those that go on
+            self._may_tie = True
         self._in_order = True
         if watermark <= self.watermark:
             return
         self.watermark = watermark
         ready = bisect_left(held, watermark, key=BY_TIME)
         if ready:
-            self._hand_on(held[:ready], found)
+            passed = held[:ready]
+            if self._may_tie:
+                passed.sort(key=IN_TIME)
+            self._hand_on(passed, found)
             del held[:ready]
+            self._may_tie = self._may_tie and bool(held)
         self._position = max(self._position, watermark)
         timers = self._timers
         # Strictly before: an event at the watermark itself may still come, and goes first.
@@ -341,6 +349,7 @@ class Runner:
         self._sources = {name: _infinite(top) for name, top in head["sources"].items()}
         chunks = sorted((int(at), chunk) for at, chunk in rows_of(saved, "held"))
         self._held = [msgspec.convert(event, Event) for _, chunk in chunks for event in chunk]
+        self._in_order, self._may_tie = True, True
         self._timers = []
         by_label = {states.label: states for states in self.states}
         for states in self.states:

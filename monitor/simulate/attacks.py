@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from detectors.registry import DETECTORS
+from monitor.simulate import stealth
 from monitor.simulate.benign import KEY, KEYS, service
 from monitor.simulate.stage import SCRIPT, Act
 from monitor.simulate.world import DAY_S, HOUR_S, WORK_CITIES
@@ -163,7 +165,7 @@ def authorization_failure_burst(act: Act) -> None:
     client = act.owner(person)
     number = act.number(16, 30, 60)
     for place, at in enumerate(act.times(number, 300)):
-        path = f"/v1/admin/{_PARTS[place % act.number(4, 8, 12)]}"
+        path = f"/v1/admin/{_PARTS[place % min(len(_PARTS), act.number(4, 8, 12))]}"
         client.do(at, "api.request", method="GET", route=path, path=path, status=403, outcome="failure", reason="forbidden")
 
 
@@ -285,6 +287,12 @@ class Kind(NamedTuple):
     detectors: tuple[str, ...]
     live_s: float | None = 15.0
     """How long it takes where time is that of the clock, in seconds; ``None``: it cannot be hurried so."""
+    learned: tuple[str, ...] = ()
+    """Learned detectors that should see it too, where there are such."""
+
+    def expected(self) -> tuple[str, ...]:
+        """Detectors that should see it; a learned one is expected from the day it is in the registry."""
+        return self.detectors + tuple(name for name in self.learned if name in DETECTORS)
 
 
 def _single(play: Attack, *, live_s: float | None = 15.0) -> Kind:
@@ -312,6 +320,9 @@ ATTACKS: dict[str, Kind] = {
     "unusual_query": _single(unusual_query),
     "audit_log_tampering": _single(audit_log_tampering),
     "source_silence": _single(source_silence, live_s=None),
+    "api_volume_anomaly": Kind(stealth.api_volume_anomaly, (), None, ("api_volume_anomaly",)),
+    "off_hours_activity": Kind(stealth.off_hours_activity, (), None, ("off_hours_activity",)),
+    "boiling_frog": Kind(stealth.boiling_frog, (), None, ("api_volume_anomaly",)),
     "campaign": Kind(campaign, ("password_spray", "success_after_failures", "mfa_change", "object_enumeration", "bulk_export"), 25.0),
 }
-"""By name: that of the detector it is made for."""
+"""By name: that of the detector it is made for. A scenario without an expected detector breaks no rule; it is found by whoever learns."""

@@ -18,7 +18,7 @@ from monitor.simulate.truth import Truth
 from schemas.errors import ConfigurationError
 from schemas.stamps import rfc3339
 
-Encoder = Callable[[float, dict[str, Any]], bytes | None]
+Encoder = Callable[[dict[str, Any]], bytes | None]
 NATIVE = "native"
 _GUESSING = ("failed_login_burst", "slow_brute_force", "password_spray", "credential_stuffing")
 KNOWN_TO: dict[str, tuple[str, ...]] = {
@@ -49,7 +49,7 @@ def known(truths: tuple[Truth, ...], name: str) -> tuple[Truth, ...]:
 
 def _encoded(events: Iterator[Stamped], line: Encoder) -> Iterator[Stamped]:
     for ts, record in events:
-        told = line(ts, orjson.loads(record))
+        told = line(orjson.loads(record))
         if told is not None:
             yield ts, told
 
@@ -60,7 +60,7 @@ class Sshd:
     def __init__(self) -> None:
         self._pids = count(1_000)
 
-    def line(self, ts: float, event: dict[str, Any]) -> bytes | None:
+    def line(self, event: dict[str, Any]) -> bytes | None:
         """One line, ``None`` for what is no login."""
         if event["kind"] != "auth.login" or event.get("ip") is None:
             return None
@@ -71,10 +71,10 @@ class Sshd:
             said = f"Failed password for {'invalid user ' if event.get('reason') == 'unknown_user' else ''}{actor}"
         port = 1024 + crc32(event["id"].encode()) % 60_000
         pid = next(self._pids)
-        return f"{rfc3339(ts)} {event['tenant']}-gw sshd[{pid}]: {said} from {ip} port {port} ssh2".encode()
+        return f"{rfc3339(event['time'])} {event['tenant']}-gw sshd[{pid}]: {said} from {ip} port {port} ssh2".encode()
 
 
-def web_access(ts: float, event: dict[str, Any]) -> bytes | None:
+def web_access(event: dict[str, Any]) -> bytes | None:
     """One line, ``None`` for what is no request of the web server. A login is a POST; others than requests and logins it does not see."""
     kind = event["kind"]
     if kind == "api.request":
@@ -85,7 +85,7 @@ def web_access(ts: float, event: dict[str, Any]) -> bytes | None:
         return None
     user = event.get("actor") or "-"
     size = event.get("bytes") or 300 + crc32(event["id"].encode()) % 4_000
-    stamp = _stamp(int(ts))
+    stamp = _stamp(int(event["time"]))
     return f'{event["ip"]} - {user} [{stamp}] "{method} {path} HTTP/1.1" {status} {size} "-" "{event.get("user_agent", "-")}"'.encode()
 
 

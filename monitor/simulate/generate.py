@@ -102,7 +102,7 @@ def play(act: Act) -> Truth | None:
         return None
     return Truth(
         scenario=act.scenario.name,
-        detectors=kind.detectors,
+        detectors=kind.expected(),
         entities=tuple(act.entities),
         involved=tuple(sorted({*act.entities, *act.involved})),
         start=act.log.first_ts,
@@ -110,7 +110,7 @@ def play(act: Act) -> Truth | None:
         intensity=act.scenario.intensity if act.scenario.strength is None else f"{act.strength:g}",
         tenant=act.tenant,
         strength=act.strength,
-        spread=act.scenario.spread,
+        spread=sum(each.startswith("ip:") for each in {*act.entities, *act.involved}) or None,
         events=act.log.count,
     )
 

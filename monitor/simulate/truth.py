@@ -22,7 +22,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     strength: float | None = None
     """The intensity as a number: 1 low, 2 medium, 3 high; below 1 it is less than that."""
     spread: int | None = None
-    """Addresses it came from."""
+    """Addresses of the attacker; ``None`` where it came from the victim's own."""
     events: int | None = None
     """How many it consists of."""
     traffic: tuple[float, float] | None = None

@@ -268,7 +268,7 @@ def test_after_an_upgrade_a_detector_begins_anew_and_the_others_go_on(tmp_path: 
     if not matters:
         assert receiver.ids == expected
     else:  # of the attack that was under way it has seen the second half alone
-        assert len(expected & receiver.ids) >= len(expected) // 2
+        assert 0 < len(expected & receiver.ids) < len(expected)
     assert receiver.repeated == 0
 
 

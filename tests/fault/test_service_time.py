@@ -20,7 +20,10 @@ def test_a_clock_that_steps_an_hour_ahead_and_back_changes_nothing(tmp_path: Pat
     clock = tmp_path / "clock"
     clock.write_text("0")
     shares = [records[at : at + len(records) // 3 + 1] for at in range(0, len(records), len(records) // 3 + 1)]
-    with receiving() as receiver, service(reading(tmp_path, {"soc": webhook(receiver.url)}), tmp_path / "run", altered={"clock": str(clock)}) as process:
+    with (
+        receiving() as receiver,
+        service(reading(tmp_path, {"soc": webhook(receiver.url)}), tmp_path / "run", altered={"clock": str(clock)}) as process,
+    ):
         for share, offset in zip(shares, (HOUR_S, -HOUR_S, 0), strict=True):
             before = len(receiver.received)
             append(tmp_path / "in.jsonl", share)
@@ -72,7 +75,10 @@ def test_alerts_resolve_while_the_input_is_silent(tmp_path: Path) -> None:
 
 def test_records_that_come_late_are_counted_and_change_nothing_else(tmp_path: Path) -> None:
     records = attacks(4)
-    late = [json.dumps({"id": f"late{i}", "time": T0 + i, "kind": "auth.login", "outcome": "success", "actor": "sue"}).encode() for i in range(5)]
+    late = [
+        json.dumps({"id": f"late{i}", "time": T0 + i, "kind": "auth.login", "outcome": "success", "actor": "sue"}).encode()
+        for i in range(5)
+    ]
     records += late
     expected = expected_of(tmp_path, records)
     append(tmp_path / "in.jsonl", records)

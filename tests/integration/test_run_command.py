@@ -57,7 +57,10 @@ def test_every_mistake_in_the_configuration_is_one_line_with_its_cure(tmp_path: 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with service(None, tmp_path, arguments=("-c", str(tmp_path / "nowhere.yaml"))) as process:
         assert process.wait(20) == 2
-    assert process.text() == f"watchfloor: {tmp_path}/nowhere.yaml: no such file; give the path of a configuration file, or none to use the defaults\n"
+    assert (
+        process.text()
+        == f"watchfloor: {tmp_path}/nowhere.yaml: no such file; give the path of a configuration file, or none to use the defaults\n"
+    )
 
 
 def test_a_port_in_use_is_named_and_nothing_is_read(tmp_path: Path) -> None:
@@ -72,7 +75,11 @@ def test_a_port_in_use_is_named_and_nothing_is_read(tmp_path: Path) -> None:
 
 
 def test_settings_by_the_environment_alone_are_enough(tmp_path: Path) -> None:
-    env = {"WATCHFLOOR__STANDARD_INPUT__FORMAT": "native", "WATCHFLOOR__STORE__PATH": str(tmp_path / "store.db"), "WATCHFLOOR__HTTP__PORT": "0"}
+    env = {
+        "WATCHFLOOR__STANDARD_INPUT__FORMAT": "native",
+        "WATCHFLOOR__STORE__PATH": str(tmp_path / "store.db"),
+        "WATCHFLOOR__HTTP__PORT": "0",
+    }
     with service(None, tmp_path, env=env) as process:
         assert process.wait(20) == 0
     assert "reads standard input" in process.text()
@@ -117,7 +124,9 @@ def test_two_signals_are_as_one(tmp_path: Path) -> None:
 def test_a_new_sink_and_a_new_limit_take_effect_and_nothing_is_lost_or_repeated(tmp_path: Path) -> None:
     records = attacks(10)
     half = len(records) // 2
-    by_actor = expected_of(tmp_path, records, "-c", str(_config(tmp_path, {"failed_login_burst": {"by_ip": {"threshold": 1000, "fast_threshold": 0}}})))
+    by_actor = expected_of(
+        tmp_path, records, "-c", str(_config(tmp_path, {"failed_login_burst": {"by_ip": {"threshold": 1000, "fast_threshold": 0}}}))
+    )
     both = expected_of(tmp_path, records)
     with receiving() as old, receiving() as new:
         config = settings(tmp_path, old)
@@ -130,6 +139,7 @@ def test_a_new_sink_and_a_new_limit_take_effect_and_nothing_is_lost_or_repeated(
             process.reload()
             process.reload()  # one more while the first is under way
             assert process.said("the configuration was read again and is in force")
+            assert process.said("went on from the last checkpoint")  # with the new limits, after the batch in hand
             assert process.metric("config_reload_success") == 1
             append(tmp_path / "in.jsonl", records[half:])
             assert until(lambda: old.ids >= by_actor)
@@ -236,10 +246,16 @@ def test_logs_are_json_lines_for_machines_and_text_for_people(tmp_path: Path) ->
 
 def test_on_a_terminal_logs_are_text(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    (tmp_path / "c.yaml").write_text(json.dumps({"standard_input": {"format": "native"}, "store": {"path": str(tmp_path / "s.db")}, "http": {"port": 0}}))
+    (tmp_path / "c.yaml").write_text(
+        json.dumps({"standard_input": {"format": "native"}, "store": {"path": str(tmp_path / "s.db")}, "http": {"port": 0}})
+    )
     try:
         done = subprocess.run(
-            [os.sys.executable, "-m", "monitor", "run", "-c", str(tmp_path / "c.yaml")], stdin=subprocess.DEVNULL, stderr=theirs, check=False, timeout=20
+            [os.sys.executable, "-m", "monitor", "run", "-c", str(tmp_path / "c.yaml")],
+            stdin=subprocess.DEVNULL,
+            stderr=theirs,
+            check=False,
+            timeout=20,
         )
         text = os.read(ours, 65_536).decode()
     finally:

@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> dict[str, Any]:
         ({"min_recall": 0.9, "max_false_per_day": 0.0}, 1),
     ],
 )
-def test_a_missed_limit_is_exit_code_1(limits: dict[str, float], code: int, files: dict[str, Any]) -> None:
+def test_a_missed_limit_is_exit_code_1(limits: dict[str, Any], code: int, files: dict[str, Any]) -> None:
     assert evaluate(**files, **limits) == code
 
 
@@ -102,5 +102,5 @@ def test_nothing_is_written_over_what_is_read(option: str, files: dict[str, Any]
 def test_unreadable_input_and_a_full_disk_are_errors_of_their_own(files: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(InputError):
         evaluate(**{**files, "alerts": tmp_path / "nowhere"})
-    with pytest.raises(OutputError, match="--json: /dev/full: .*no space left"):
+    with pytest.raises(OutputError, match=r"--json: /dev/full: .*no space left"):
         evaluate(**files, json=Path("/dev/full"))

@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from monitor.simulate.attacks import ATTACKS
-from monitor.simulating import simulate
+from monitor.simulate.world import WorldSettings
+from monitor.simulating import simulate, stream
 from monitor.sinks.errors import OutputError
 from schemas.errors import ConfigurationError
 
@@ -34,6 +35,48 @@ def test_standard_output_can_be_written_to(capfdbinary: pytest.CaptureFixture[by
     assert orjson.loads(lines[-1])["kind"] == "api.request"
 
 
+def test_attacks_can_be_weaker_than_low(tmp_path: Path) -> None:
+    truth = tmp_path / "truth.jsonl"
+    simulate(
+        out=tmp_path / "events.jsonl",
+        truth=truth,
+        hours=48,
+        users=20,
+        scenarios=["failed_login_burst"],
+        strength=0.5,
+        spread=2,
+        stretch=3.0,
+    )
+    said = orjson.loads(truth.read_bytes())
+    assert (said["events"], said["intensity"], said["spread"]) == (6, "0.5", 2)
+    assert said["end"] - said["start"] == pytest.approx(900, rel=0.2)  # three times five minutes
+
+
+def test_delivery_can_be_untidy(tmp_path: Path) -> None:
+    tidy, untidy = tmp_path / "tidy.jsonl", tmp_path / "untidy.jsonl"
+    simulate(out=tidy, hours=6, users=20)
+    simulate(out=untidy, hours=6, users=20, shuffle_s=10.0, duplicates=0.1, late=0.1, late_s=60.0)
+    expected, got = tidy.read_bytes().splitlines(), untidy.read_bytes().splitlines()
+    assert set(got) == set(expected)
+    assert len(got) > len(expected)
+    assert list(dict.fromkeys(got)) != expected
+
+
+def test_other_formats_can_be_written(tmp_path: Path) -> None:
+    out = tmp_path / "auth.log"
+    simulate(out=out, hours=12, users=20, format="sshd")
+    lines = out.read_text().splitlines()
+    assert len(lines) > 10
+    assert all("-gw sshd[" in line for line in lines)
+
+
+def test_a_stream_gives_the_time_of_each_record() -> None:
+    truths, events = stream(WorldSettings(hours=1, users=5))
+    pairs = list(events)
+    assert truths == ()
+    assert all(orjson.loads(record)["time"] == pytest.approx(ts, abs=0.001) for ts, record in pairs)
+
+
 def test_a_rate_is_kept(tmp_path: Path) -> None:
     slept: list[float] = []
     out = tmp_path / "events.jsonl"
@@ -49,6 +92,9 @@ def test_a_rate_is_kept(tmp_path: Path) -> None:
         ({"truth": "events.jsonl"}, "--truth: is the file of --out"),
         ({"scenarios": ["x"]}, "scenario: there is no x"),
         ({"users": 0}, "users: "),
+        ({"duplicates": 2.0}, "duplicates: "),
+        ({"format": "evtx"}, "--format: "),
+        ({"strength": 0.0, "scenarios": ["campaign"]}, "strength: "),
     ],
 )
 def test_wrong_options_are_refused_before_anything_is_written(

@@ -208,7 +208,7 @@ def test_a_store_that_was_taken_over_is_written_no_more(tmp_path: Path) -> None:
         await asyncio.wait_for(running, 10)
 
     with pytest.raises(FencedError):
-        asyncio.run(run())
+        asyncio.run(asyncio.wait_for(run(), 60))
     store.close()
     other.close()
 
@@ -237,7 +237,7 @@ def test_stopping_makes_everything_safe_and_reads_no_more(tmp_path: Path) -> Non
         live.stop()
         await running
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 60))
     store.close()
     assert 30 <= source.committed["a"] == source.at["a"] < len(LOG)
 
@@ -261,7 +261,7 @@ def test_silence_lets_the_clock_go_on_so_that_what_waited_is_said(tmp_path: Path
         live.stop()
         await asyncio.wait_for(running, 10)
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 60))
     store.close()
     assert {alert_id for alert_id, _ in delivered(tmp_path)} == {alert_id for alert_id, _ in replayed(a=LOG[:60])}
 
@@ -298,7 +298,7 @@ def test_a_full_disk_stops_reading_until_there_is_room(tmp_path: Path, caplog: p
         live.stop()
         await asyncio.wait_for(running, 20)
 
-    asyncio.run(run())
+    asyncio.run(asyncio.wait_for(run(), 60))
     store.close()
     assert "nothing is read until one can" in caplog.text
     assert {alert_id for alert_id, _ in replayed(a=LOG)} <= {alert_id for alert_id, _ in delivered(tmp_path)}

@@ -52,11 +52,14 @@ def test_an_empty_file_is_no_error(tmp_path: Path) -> None:
     [
         (b"{", "line 2: no alert; name the file that replay --out wrote (not JSON)"),
         ({"a": 1}, "line 2: no alert; name the file that replay --out wrote (missing required field id)"),
-        (line(severity="huge"), "line 2: no alert; name the file that replay --out wrote (Invalid enum value 'huge' - at $.severity)"),
+        (line(severity="huge"), "line 2: no alert; name the file that replay --out wrote (no word that is known there at $.severity)"),
         (line(id="b", time="soon"), "line 2: time: expected RFC 3339, e.g. 2026-01-31T12:00:00Z"),
-        (b"[" * 100_000, "line 2: no alert; name the file that replay --out wrote (nested too deep)"),
-        (b'"\xff"', "line 2: no alert; name the file that replay --out wrote (not JSON)"),
-        ({"class_uid": 2004, "metadata": {}}, "line 2: an alert in the form ocsf; replay again without --out-format ocsf (missing required field id)"),
+        (b'{"x":' + b"[" * 100_000, "line 2: no alert; name the file that replay --out wrote (nested too deep)"),
+        (b'{"id":"\xff"}', "line 2: no alert; name the file that replay --out wrote (not JSON)"),
+        (
+            {"class_uid": 2004, "metadata": {}},
+            "line 2: an alert in the form ocsf; replay again without --out-format ocsf (missing required field id)",
+        ),
     ],
 )
 def test_a_bad_line_is_named_with_its_number(row: Any, said: str, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import orjson
 
-from monitor.simulate.attacks import ATTACKS
 from monitor.settings_simulate import SimulateSettings
+from monitor.simulate.attacks import ATTACKS
 from monitor.simulate.live import FIRST_ATTACK_S, SimulatedSource
 from monitor.simulate.truth import Truth
 from monitor.sources.live import Arrived, LiveInput
