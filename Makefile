@@ -88,6 +88,10 @@ format: $(VENV)/.dev-stamp ## Format the code and mend what ruff can mend
 bench: $(VENV)/.dev-stamp ## Measure speed
 	$(BIN)/python -m tests.bench
 
+.PHONY: evaluate
+evaluate: $(VENV)/.dev-stamp ## Measure what is found and what is raised for nothing (some minutes), and write docs/evaluation.md
+	$(BIN)/python -m monitor.evaluate
+
 .PHONY: docs
 docs: $(VENV)/.dev-stamp ## Write the generated references anew
 	$(BIN)/python -m monitor.docs_reference

@@ -43,6 +43,7 @@ app.add_typer(rules, name="rules")
 FormatName = Enum("FormatName", {name: name for name in ("auto", *FORMATS)}, type=str)  # type: ignore[misc]
 OutFormatName = Enum("OutFormatName", {name: name for name in EXPORT_NAMES}, type=str)  # type: ignore[misc]
 IntensityName = Enum("IntensityName", {name: name for name in ("low", "medium", "high")}, type=str)  # type: ignore[misc]
+SimulatedFormatName = Enum("SimulatedFormatName", {name: name for name in ("native", "sshd", "web_access")}, type=str)  # type: ignore[misc]
 SeverityName = Enum("SeverityName", {name: name for name in SEVERITIES}, type=str)  # type: ignore[misc]
 
 ConfigOption = Annotated[
@@ -194,11 +195,22 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same events.")] = 1,
     hours: Annotated[float, typer.Option(min=0.1, max=24 * 400, help="How long a time is made up, in hours of event time.")] = 24.0,
     users: Annotated[int, typer.Option(min=1, max=60_000, help="How many people there are.")] = 200,
-    tenants: Annotated[int, typer.Option(min=1, max=1_000, help="How many customers they belong to.")] = 4,
+    tenants: Annotated[int, typer.Option(min=1, max=8, help="How many customers they belong to.")] = 4,
     scenario: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="An attack, by its detector's name; again for more; all.")
     ] = None,
     intensity: Annotated[IntensityName, typer.Option(help="How hard the attacks go about it.")] = IntensityName.high,  # type: ignore[attr-defined]
+    strength: Annotated[
+        float | None, typer.Option(help="The same as a number: 1 low, 2 medium, 3 high; below 1 under the rules' limits.")
+    ] = None,
+    spread: Annotated[int, typer.Option(min=1, help="Addresses an attack comes from, where it can come from several.")] = 1,
+    stretch: Annotated[float, typer.Option(help="Times as long as an attack usually takes.")] = 1.0,
+    shuffle_s: Annotated[float, typer.Option("--shuffle-s", help="Events come out of order by up to so many seconds.")] = 0.0,
+    duplicates: Annotated[float, typer.Option(metavar="SHARE", help="Share of events that come twice, 0 to 1.")] = 0.0,
+    late: Annotated[float, typer.Option(metavar="SHARE", help="Share of events that come late, 0 to 1.")] = 0.0,
+    format_: Annotated[
+        SimulatedFormatName, typer.Option("--format", help="Form of the events; logs hold only what such a log would.")
+    ] = SimulatedFormatName.native,  # type: ignore[attr-defined]
     rate: Annotated[float | None, typer.Option(metavar="EPS", help="Events per second; without it as fast as it goes.")] = None,
 ) -> int:
     """Make up labelled traffic: people at work, and attacks among them."""
@@ -213,7 +225,49 @@ def simulate(
         tenants=tenants,
         scenarios=scenario or [],
         intensity=intensity.value,
+        strength=strength,
+        spread=spread,
+        stretch=stretch,
+        shuffle_s=shuffle_s,
+        duplicates=duplicates,
+        late=late,
+        format=format_.value,
         rate=rate,
+    )
+
+
+@app.command(epilog="Example: watchfloor evaluate --truth truth.jsonl alerts.jsonl --report evaluation.html")
+@_guarded
+def evaluate(
+    alerts: Annotated[Path, typer.Argument(metavar="ALERTS", help="Where replay --out wrote them.")],
+    truth: Annotated[Path, typer.Option(metavar="FILE", help="Where simulate --truth wrote what the attacks were.")],
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the figures as JSON (- is standard output).")] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a self-contained HTML page.")] = None,
+    min_recall: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Exit with 1 when a smaller share of what should be found is found, 0 to 1.")
+    ] = None,
+    max_false_per_day: Annotated[
+        float | None, typer.Option(metavar="N", help="Exit with 1 when more alerts a day belong to no attack.")
+    ] = None,
+    days: Annotated[float | None, typer.Option(help="How long the traffic was, in days; else as the truth says.")] = None,
+    frontier: Annotated[  # noqa: FBT002
+        bool, typer.Option("--frontier", help="Also try out how weak, slow or spread each attack may be and still be found; takes minutes.")
+    ] = False,
+    config: ConfigOption = None,
+) -> int:
+    """Compare alerts with the truth: what was found, how soon, and what was raised for nothing."""
+    from monitor import evaluating  # noqa: PLC0415
+
+    return evaluating.evaluate(
+        truth=truth,
+        alerts=alerts,
+        json=json,
+        report=report,
+        min_recall=min_recall,
+        max_false_per_day=max_false_per_day,
+        days=days,
+        frontier=frontier,
+        settings=_settings(config),
     )
 
 

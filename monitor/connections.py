@@ -28,6 +28,7 @@ class Connections:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sinks: Mapping[str, Sink] = {}
+        self._unused: list[Sink] = []
         self._on_revoke: Callable[[], Awaitable[None]] | None = None
         self._kafka: KafkaSource | None = None
         self._jumps = 0
@@ -80,7 +81,14 @@ class Connections:
 
     def make_sinks(self, settings: Settings) -> dict[str, Sink]:
         """All sinks of these settings. Raises ``ConfigurationError``."""
-        return {name: self._make_sink(name, each) for name, each in settings.sinks.items()}
+        sinks: dict[str, Sink] = {}
+        try:
+            for name, each in settings.sinks.items():
+                sinks[name] = self._make_sink(name, each)
+        except ConfigurationError:
+            self._unused += sinks.values()
+            raise
+        return sinks
 
     def _make_sink(self, name: str, settings: SinkSettings) -> Sink:
         if not isinstance(settings, KafkaSinkSettings):
@@ -93,8 +101,9 @@ class Connections:
 
     async def replace_sinks(self, sinks: Mapping[str, Sink]) -> None:
         """These are in use from now on; the ones before are closed."""
-        before, self._sinks = self._sinks, sinks
-        await asyncio.gather(*(sink.close() for sink in before.values()), return_exceptions=True)
+        before, self._sinks = [*self._sinks.values(), *self._unused], sinks
+        self._unused = []
+        await asyncio.gather(*(sink.close() for sink in before), return_exceptions=True)
 
     async def close(self) -> None:
         """Let go of everything but the sources, which the engine closes."""

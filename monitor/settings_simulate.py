@@ -14,7 +14,7 @@ class SimulateSettings(Strict):
 
     rate: float = Field(default=50.0, ge=1, le=10_000, description="Ordinary events a second; those of the attacks come on top.")
     users: int = Field(default=80, ge=5, le=10_000, description="People who make them.")
-    tenants: int = Field(default=3, ge=1, le=100, description="Customers they belong to.")
+    tenants: int = Field(default=3, ge=1, le=8, description="Customers they belong to.")
     seed: int = Field(default=1, ge=0, le=2**31 - 1, description="The same seed makes the same people and the same order of attacks.")
     attack_every_s: tuple[Wait, Wait] = Field(
         default=(20.0, 40.0), description="From the beginning of one attack to the next: least and most, in seconds."

@@ -92,11 +92,12 @@ class Store:
     async def take_over(self) -> None:
         """Become the one that writes: whoever was before cannot any more."""
 
-        def work(db: sqlite3.Connection) -> int:
+        def work(db: sqlite3.Connection) -> None:
             db.execute("UPDATE owner SET epoch = epoch + 1")
-            return int(db.execute("SELECT epoch FROM owner").fetchone()[0])
+            # Here and not after the transaction: the next one may be waiting already.
+            self._epoch = int(db.execute("SELECT epoch FROM owner").fetchone()[0])
 
-        self._epoch = await self._on_thread(work, fenced=False)
+        await self._on_thread(work, fenced=False)
 
     async def write(self, work: Work[T]) -> T:
         """Do ``work`` in one transaction. Raises ``StoreError`` (nothing was kept) and ``FencedError``."""

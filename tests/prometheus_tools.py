@@ -155,6 +155,13 @@ def tools_or_leave_out() -> PrometheusTools:
         leave_out(GROUP, f"no Prometheus and Alertmanager: {exc} (install both, or run where Debian's packages can be fetched)")
 
 
+def said(*command: str | Path, stdin: str | None = None) -> str:
+    """What one of the tools says, run beside the rules; it must find nothing wrong."""
+    done = subprocess.run(command, cwd=RULES.parent, input=stdin, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def free_port() -> int:
     """A port of loopback nobody listens on now."""
     with socket.socket() as probe:

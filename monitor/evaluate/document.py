@@ -77,7 +77,9 @@ def _aims(measured: Measured) -> Iterator[str]:
         verdict = "reached" if per_day <= AIM_FALSE_PER_DAY else "**missed**"
         yield f"| false alerts of medium severity or higher a day, {title} | ≤ {AIM_FALSE_PER_DAY:g} | {daily(per_day)} | {verdict} |"
         yield f"| false alerts of any severity a day, {title} | – | {daily(each.false.per_day)} | |"
-    yield f"| attacks that somebody was told of, by whatever detector | – | {scores.noticed:,} of {len(scores.attacks):,} | |"
+    watched = [attack for attack in scores.attacks if attack.truth.detectors]
+    told = sum(attack.noticed for attack in watched)
+    yield f"| attacks that somebody was told of, by whatever detector | – | {told:,} of {len(watched):,} | |"
     yield f"| time to detect (median) | – | {delay(scores.overall.median_s)} | |"
     yield ""
     yield (

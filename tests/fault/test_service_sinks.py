@@ -66,8 +66,8 @@ def test_a_sink_that_is_down_from_the_start_gets_everything_when_it_comes_back(t
     with service(reading(tmp_path, {"soc": sink}), tmp_path / "run") as process:
         assert process.said("sink soc counts as down after 3 failures in a row")
         assert until(lambda: process.metric("sink_breaker_open", sink="soc") == 1, 5)
-        assert process.metric("deliveries_total", sink="soc", result="unreachable") >= 3
-        assert process.metric("deliveries_total", sink="soc", result="sent") == 0
+        assert until(lambda: process.metric("deliveries_total", sink="soc", result="unreachable") >= 3, 5)
+        assert until(lambda: process.metric("deliveries_total", sink="soc", result="sent") == 0, 5)
         assert process.metric("outbox_pending", sink="soc") >= 1
         assert process.metric("outbox_oldest_seconds", sink="soc") > 0
         assert process.get("/readyz").status == 503
@@ -81,7 +81,7 @@ def test_a_sink_that_is_down_from_the_start_gets_everything_when_it_comes_back(t
             assert until(lambda: is_settled(process))
             assert process.said("sink soc answers again")
             assert process.get("/readyz").status == 200
-            assert process.metric("deliveries_total", sink="soc", result="sent") == len(receiver.received)
+            assert until(lambda: process.metric("deliveries_total", sink="soc", result="sent") == len(receiver.received), 5)
             assert process.stop() == 0
     assert receiver.ids == expected
     assert receiver.repeated == 0
@@ -98,9 +98,9 @@ def test_troubles_of_every_kind_lose_and_repeat_nothing(tmp_path: Path, fake: Fa
     with service(reading(tmp_path, {"soc": signed(fake, breaker={"failures": 9})}), tmp_path / "run") as process:
         assert until(lambda: ids(fake) >= expected)
         assert until(lambda: is_settled(process))
-        assert process.metric("deliveries_total", sink="soc", result="unreachable") == len(troubles)
-        assert process.metric("deliveries_total", sink="soc", result="sent") == len(versions(fake))
-        assert process.metric("dead_letters_total", sink="soc") == 0
+        assert until(lambda: process.metric("deliveries_total", sink="soc", result="unreachable") == len(troubles), 5)
+        assert until(lambda: process.metric("deliveries_total", sink="soc", result="sent") == len(versions(fake)), 5)
+        assert until(lambda: process.metric("dead_letters_total", sink="soc") == 0, 5)
         assert process.get("/readyz").status == 200
         assert process.stop() == 0
     assert ids(fake) == expected
@@ -116,7 +116,7 @@ def test_what_a_slow_sink_took_too_late_is_sent_again_and_nothing_else(tmp_path:
     with service(reading(tmp_path, {"soc": signed(fake, timeout_s=0.4)}), tmp_path / "run") as process:
         assert until(lambda: ids(fake) >= expected)
         assert until(lambda: is_settled(process))
-        assert process.metric("deliveries_total", sink="soc", result="unreachable") == 2
+        assert until(lambda: process.metric("deliveries_total", sink="soc", result="unreachable") == 2, 5)
         assert "no answer within 0.4 s" in process.text()
         assert process.stop() == 0
     assert ids(fake) == expected
@@ -147,8 +147,8 @@ def test_a_refused_message_is_kept_aside_and_the_others_go_on(tmp_path: Path) ->
         receiver.answers = [(400, {})]
         with service(reading(tmp_path, {"soc": webhook(receiver.url)}), tmp_path / "run") as process:
             assert until(lambda: len(receiver.asked_at) > 1 and is_settled(process))
-            assert process.metric("deliveries_total", sink="soc", result="refused") == 1
-            assert process.metric("dead_letters_total", sink="soc") == 1
+            assert until(lambda: process.metric("deliveries_total", sink="soc", result="refused") == 1, 5)
+            assert until(lambda: process.metric("dead_letters_total", sink="soc") == 1, 5)
             assert "sinks.soc.url: the message was refused (status 400)" in process.text()
             assert process.stop() == 0
     assert len(expected - receiver.ids) <= 1
@@ -267,7 +267,7 @@ def test_services_under_their_limits_get_everything_in_the_end(tmp_path: Path) -
             assert until(lambda: ids(fake) >= expected)
             assert process.said("sink bot: sinks.bot.api_url: the other side asks to send less often (status 429)")
             assert until(lambda: process.metric("outbox_pending", sink="bot") >= 1, 5)
-            assert process.metric("deliveries_total", sink="bot", result="sent") == 2
+            assert until(lambda: process.metric("deliveries_total", sink="bot", result="sent") == 2, 5)
             assert process.stop() == 0
         assert len(fake.of("slack_api")) == 2
         assert ids(fake) == expected

@@ -232,7 +232,7 @@ def test_what_strangers_wrote_is_only_text_wherever_it_is_shown(tmp_path: Path, 
     # The fake services refuse what they would have made a mention or a link of, and what cannot be seen.
     assert fake.complaints == []
     assert len({ts for ts, message in fake.slack.messages.items()}) > 0
-    shown = [request.json for service_name in ("slack_api", "slack_webhook", "pagerduty") for request in fake.of(service_name)]  # type: ignore[arg-type]
+    shown = [request.json for service_name in ("slack_api", "slack_webhook", "pagerduty") for request in fake.of(service_name)]
     assert any("evil.example.com" in json.dumps(message) for message in shown)
     assert all(map(is_visible, shown))
     texts = [*pages, process.text(), process.out.read_text("utf-8"), *(request.body.decode() for request in fake.taken)]
@@ -283,7 +283,7 @@ def test_no_secret_comes_to_light_whatever_goes_wrong(tmp_path: Path, fake: Fake
     (tmp_path / "token").write_text(TOKEN)
     for trouble in (Fault(status=401, body=b"no"), Fault(status=302, headers=(("Location", fake.url("/elsewhere")),)), Fault(garbage=True)):
         for name in ("slack_webhook", "slack_api", "pagerduty", "webhook", "alertmanager"):
-            fake.fail(trouble, Fault(close="at once"), service=name)  # type: ignore[arg-type]
+            fake.fail(trouble, Fault(close="at once"), service=name)
     config = reading(tmp_path, sinks, http={"port": 0, "token_file": str(tmp_path / "token")})
     with service(config, tmp_path / "run", env=env) as process:
         process.token = TOKEN
@@ -318,9 +318,9 @@ def test_the_search_would_find_a_secret(tmp_path: Path) -> None:
         "h3aderSecret",
         "p4ssword",
     }
-    with (
-        pytest.raises(AssertionError, match="secrets came to light"),
-        service({"http": {"token": str(tmp_path)}}, tmp_path / "run") as process,
-    ):
-        process.wait(20)
-        process.pages.append(f"in {tmp_path}")
+    process = Process({"http": {"token": str(tmp_path)}}, tmp_path / "run")
+    assert process.wait(20) == 2
+    process.check()
+    process.pages.append(f"in {tmp_path}")
+    with pytest.raises(AssertionError, match="secrets came to light"):
+        process.check()

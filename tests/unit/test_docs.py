@@ -23,7 +23,7 @@ PAGES = sorted(
     for path in (*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").rglob("*.md"), *(REPOSITORY / "deploy").rglob("*.md"))
     if path.is_file()
 )
-COMMANDS = ("", "run", "replay", "simulate", "explain", "check-config", "rules test")
+COMMANDS = ("", "run", "replay", "simulate", "evaluate", "explain", "check-config", "rules test")
 PLANNED_DETECTORS = {
     *("failed_login_burst", "slow_brute_force", "password_spray", "credential_stuffing", "success_after_failures", "mfa_fatigue"),
     *("mfa_change", "password_reset_abuse", "impossible_travel", "new_geography", "session_hijack", "dormant_account"),
