@@ -1,5 +1,4 @@
 """Small detectors that show what the pipeline does with detectors."""
-# ruff: noqa: ARG002 - a contract's method keeps its arguments where it needs none of them
 
 from collections.abc import Callable
 from typing import Any, ClassVar

@@ -64,16 +64,19 @@ class KeyGroup:
         """A checkpoint begins: list what it has to write."""
         self.pending, self.touched = self.touched, {}
         if everything:
-            self.pending = dict.fromkeys(key for states in self.members for generation in (states.young, states.old) for key in generation)
+            for states in self.members:
+                self.pending.update(dict.fromkeys(states.young))
+                self.pending.update(dict.fromkeys(states.old))
         self.whole = everything
 
     def encode_some(self, most: int) -> Rows | None:
         """See ``Listed``."""
-        pending, values, gone = self.pending, self._early, []
-        if not (pending or values or self.whole):
+        pending, early, gone = self.pending, self._early, []
+        if not (pending or early or self.whole):
             return None
-        self._early = {}
-        for key in list(islice(pending, most)):
+        # Other groups had their turn first, perhaps for long: what was encoded early is as many rows as the stream touched meanwhile.
+        values: dict[str, Any] = {key: early.pop(key) for key in list(islice(early, most))}
+        for key in list(islice(pending, most - len(values))):
             del pending[key]
             values[key] = self._row(key)
         for key in [key for key, row in values.items() if not row or row == _NOTHING]:

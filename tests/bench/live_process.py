@@ -4,7 +4,7 @@ import inspect
 import json
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from monitor.pipeline.ingest import Ingest
 from monitor.pipeline.state import KeyGroup
 from monitor.rows import Capture
 
-SPENT: Counter[str] = Counter()
+SPENT: defaultdict[str, float] = defaultdict(float)
 _inner = [0.0]
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-import orjson
 
 from monitor.engines.core import Core
 from schemas.alert import Alert

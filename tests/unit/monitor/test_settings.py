@@ -15,10 +15,11 @@ from detectors.failed_login_burst import BurstSettings
 from detectors.registry import DETECTORS
 from detectors.settings import Strict
 from monitor.docs_reference import REFERENCES
-from monitor.settings import MASK, FileSink, Settings, as_dict, as_text, load
+from monitor.settings import MASK, Settings, as_dict, as_text, load
 from monitor.settings_errors import problems
 from monitor.settings_reference import rows
 from monitor.settings_shape import spot_of
+from monitor.settings_sinks import FileSink
 from monitor.settings_sources import read_yaml, write_yaml
 from schemas.errors import ConfigurationError
 
