@@ -196,9 +196,15 @@ def as_dict(settings: BaseModel) -> dict[str, Any]:
     return {name: _plain(name, value) for name, value in settings.model_dump().items()}
 
 
+_OWN_DEFAULTS = {"kafka", "follow", "standard_input", "simulate", "sinks", "routes"}
+"""Sections that are absent by default, so that their settings differ from nothing."""
+
+
 def as_text(settings: Settings) -> str:
     """What differs from the defaults, as YAML that ``load`` reads, secrets masked."""
     changed = _difference(as_dict(settings), as_dict(Settings()))
+    for name in _OWN_DEFAULTS & changed.keys():
+        changed[name] = _plain(name, settings.model_dump(exclude_defaults=True)[name])
     if not changed:
         return "# Everything is at its default.\n"
     return "# Only what differs from the defaults is listed.\n" + write_yaml(changed)

@@ -24,7 +24,8 @@ from playwright.sync_api import sync_playwright
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-from sink_payloads import Payloads, Sent, gathered  # noqa: E402
+from sink_payloads import Sent, gathered  # noqa: E402
+from small_png import shrink  # noqa: E402
 
 from monitor.kafka_producer import Outgoing  # noqa: E402
 from monitor.notification import Notification  # noqa: E402
@@ -66,9 +67,10 @@ def draw(pages: Mapping[str, str]) -> None:
         for name, inside in pages.items():
             shown.set_content(f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style><div id="picture">{inside}</div>')
             path = HERE / f"{name}.png"
-            shown.locator("#picture").screenshot(path=path)
-            if path.stat().st_size > MAX_BYTES:
-                raise SystemExit(f"{path.name}: has {path.stat().st_size:,} bytes; show less")
+            picture = shrink(shown.locator("#picture").screenshot())
+            if len(picture) > MAX_BYTES:
+                raise SystemExit(f"{path.name}: has {len(picture):,} bytes; show less")
+            path.write_bytes(picture)
         browser.close()
 
 
@@ -171,12 +173,13 @@ def webhook(sent: Sent) -> str:
 
 
 def _json(fields: dict[str, Any]) -> str:
-    """One field a line."""
+    """One field a line; what is left out stands there without quotes."""
     rows = []
     for name, value in _shortened(fields).items():
         inner = msgspec.json.format(msgspec.json.encode(value), indent=0).decode()
-        rows.append(f'  <span class="name">"{escape(name)}"</span>: {escape(inner)}')
-    return "{\n" + ",\n".join(rows) + "\n}"
+        inner = re.sub(r'"(… and \d+ more)"', r"\1", inner)
+        rows.append(f'<div class="row"><span class="name">"{escape(name)}"</span>: {escape(inner)},</div>')
+    return "{" + "".join(rows).removesuffix(",</div>") + "</div>}"
 
 
 def kafka(records: Sequence[Outgoing]) -> str:
@@ -186,10 +189,9 @@ def kafka(records: Sequence[Outgoing]) -> str:
         headers = " &nbsp; ".join(f'<span class="name">{escape(name)}</span>={escape(value.decode())}' for name, value in record.headers)
         value = _json(msgspec.json.decode(record.value)) if number == 0 else escape(record.value.decode())
         shown.append(
-            f"<h2>Record {number + 1}</h2><table>"
-            f'<tr><td>topic</td><td class="mono">security.alerts</td></tr>'
-            f'<tr><td>key</td><td class="mono">{escape((record.key or b"").decode())}</td></tr>'
-            f'<tr><td>headers</td><td class="mono">{headers}</td></tr></table>'
+            f'<h2>Record {number + 1}</h2><table class="mono">'
+            f"<tr><td>key</td><td>{escape((record.key or b'').decode())}</td></tr>"
+            f"<tr><td>headers</td><td>{headers}</td></tr><tr><td>value</td><td></td></tr></table>"
             f'<pre class="box{"" if number == 0 else " cut"}">{value}</pre>'
         )
     return "".join(shown)
@@ -199,7 +201,7 @@ def lines(written: Sequence[str]) -> str:
     """All of them as far as a line of the picture goes, and one whole."""
     rows = "".join(f'<div class="cut">{escape(line)}</div>' for line in written)
     whole = next(line for line in written if '"severity":"critical"' in line)
-    return f'<h2>alerts.jsonl, {len(written)} lines</h2><pre class="box">{rows}</pre><h2>One of them, whole</h2><pre class="box">{escape(whole)}</pre>'
+    return f'<h2>alerts.jsonl, {len(written)} lines</h2><pre class="box">{rows}</pre><h2>One of them, whole</h2><pre class="box raw">{escape(whole)}</pre>'
 
 
 # -- Alertmanager -----------------------------------------------------------------------------------------------------------------------
@@ -214,11 +216,12 @@ def alertmanager(alerts: Sequence[Alert]) -> str:
         while len(found := get_json(f"{url}/api/v2/alerts")) < len(alerts) and time.monotonic() < deadline:
             time.sleep(0.1)
         command = [str(tools.amtool), "alert", "query", f"--alertmanager.url={url}", "--date.format=2006-01-02 15:04:05"]
-        listed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        utc = {**os.environ, "TZ": "UTC"}
+        listed = subprocess.run(command, env=utc, capture_output=True, text=True, check=True, timeout=30).stdout  # noqa: S603 - our own command
     listed = "\n".join(row.rstrip() for row in listed.splitlines())
     gravest = next(alert for alert in found if alert["labels"]["severity"] == "critical")
     return (
-        f'<h2>amtool alert query</h2><pre class="box cut">{escape(listed)}</pre><h2>Labels of the second one</h2>'
+        f'<h2>amtool alert query</h2><pre class="box wide">{escape(listed)}</pre><h2>Labels of “{escape(gravest["labels"]["alertname"])}”</h2>'
         f'<div class="box mono">{_table(gravest["labels"])}</div><h2>Its annotations</h2><div class="box mono">{_table(gravest["annotations"])}</div>'
     )
 

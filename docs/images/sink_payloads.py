@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import chdir, closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx
 import msgspec
@@ -54,9 +55,9 @@ class Sent(msgspec.Struct, frozen=True):
     headers: list[tuple[str, str]]
     body: bytes
 
-    def json(self) -> dict[str, object]:
+    def json(self) -> dict[str, Any]:
         """The body, decoded."""
-        return msgspec.json.decode(self.body, type=dict[str, object])
+        return msgspec.json.decode(self.body, type=dict[str, Any])
 
 
 class Payloads(msgspec.Struct, frozen=True):

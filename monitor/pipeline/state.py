@@ -27,7 +27,7 @@ class KeyGroup:
     It also knows which keys have changed since the last checkpoint. A checkpoint's row of a key is ``{detector: [generation, state]}``.
     """
 
-    __slots__ = ("_early", "hot", "members", "name", "pending", "size", "touched", "tracking", "unknown", "whole")
+    __slots__ = ("_early", "_rotated", "hot", "members", "name", "pending", "size", "touched", "tracking", "unknown", "whole")
 
     def __init__(self, name: str = "", *, tracking: bool = False) -> None:
         self.name = name
@@ -40,6 +40,8 @@ class KeyGroup:
         """Keys with a change that no checkpoint has yet."""
         self.pending: dict[str, None] = {}
         """Keys listed for the checkpoint that is being made."""
+        self._rotated: dict[str, None] = {}
+        """Keys a state of which was forgotten while the checkpoint is being made: no change of a state, so nothing is encoded for it."""
         self.whole = False
         self._early: dict[str, Any] = {}
         self.size = 0
@@ -60,8 +62,29 @@ class KeyGroup:
             del self.pending[key]
             self._early[key] = msgspec.Raw(encode_state(self._row(key)))
 
+    def forget(self, states: "KeyedState") -> None:
+        """The old states of a detector are about to be replaced.
+
+        There may be tens of thousands, and the same moment comes for many detectors: so those listed are not encoded now, but kept
+        (``KeyedState.left``) until the checkpoint has all its rows. They are not ``touched`` meanwhile either, for what is counts as
+        encoded.
+        """
+        keys = dict.fromkeys(states.old)
+        if self.pending:
+            self._rotated.update(keys)
+            states.left.append((states.generation - 1, states.old))
+        else:
+            self.touched.update(keys)
+
+    def _let_go(self) -> None:
+        for states in self.members:
+            states.left.clear()
+
     def list_touched(self, *, everything: bool) -> None:
         """A checkpoint begins: list what it has to write."""
+        self.touched.update(self._rotated)
+        self._rotated = {}
+        self._let_go()
         self.pending, self.touched = self.touched, {}
         if everything:
             for states in self.members:
@@ -79,6 +102,8 @@ class KeyGroup:
         for key in list(islice(pending, most - len(values))):
             del pending[key]
             values[key] = self._row(key)
+        if not pending:
+            self._let_go()
         for key in [key for key, row in values.items() if not row or row == _NOTHING]:
             del values[key]
             gone.append(key)
@@ -90,7 +115,9 @@ class KeyGroup:
         row = {}
         for states in self.members:
             state = states.young.get(key)
-            if state is not None:
+            if states.left and (kept := states.kept(key)) is not None:
+                row[states.label] = kept
+            elif state is not None:
                 row[states.label] = (states.generation, state)
             elif key in states.old:
                 row[states.label] = (states.generation - 1, states.old[key])
@@ -109,6 +136,7 @@ class KeyedState:
         "group",
         "index",
         "label",
+        "left",
         "old",
         "passive",
         "rotate_at",
@@ -128,6 +156,8 @@ class KeyedState:
         self.passive = detector.passive
         self.young: dict[str, KeyState] = {}
         self.old: dict[str, KeyState] = {}
+        self.left: list[tuple[int, dict[str, KeyState]]] = []
+        """Old states that were replaced since the checkpoint began that is being made, with their generation."""
         self.evictions = 0
         """Keys forgotten because the cap was reached, before their time."""
         self.rotate_at = NEVER
@@ -160,6 +190,13 @@ class KeyedState:
         """The state of a key, without counting as a use of it."""
         return self.young.get(key) or self.old.get(key)
 
+    def kept(self, key: str) -> tuple[int, KeyState] | None:
+        """The state of a key among those replaced since the checkpoint began, the earliest first: that is the one it is of."""
+        for generation, old in self.left:
+            if key in old:
+                return generation, old[key]
+        return None
+
     def next_rotation(self, now: float) -> float:
         """Set when the generations change next, at a multiple of the idle time, and return it."""
         ttl_s = self.detector.idle_ttl_s
@@ -177,8 +214,7 @@ class KeyedState:
         if len(waiting) > self._carried:
             waiting.sort(key=itemgetter(0))  # who is left must not depend on what was restored in which order
         if self.group.tracking:
-            for key in self.old:
-                self.group.touch(key)
+            self.group.forget(self)
         self.generation += 1
         carried = dict(waiting[: self._carried])
         self.evictions += len(self.old if evicting else waiting) - len(carried)

@@ -45,6 +45,8 @@ class Watch:
         self.early = 0
         self.pause_s = 0.0
         self.rows = 0
+        self.seconds = 0.0
+        self.stall_s = 0.0
         self.failures = 0
         self._collecting = 0.0
         gc.callbacks.append(self._collected)
@@ -67,9 +69,10 @@ class Watch:
         else:
             self.pause_s = max(self.pause_s, time.thread_time() - self._collecting)
 
-    def checkpointed(self, _seconds: float, _stall_seconds: float, rows: int) -> None:
+    def checkpointed(self, seconds: float, stall_seconds: float, rows: int) -> None:
         """See ``Meters``."""
-        self.rows = rows
+        self.rows, self.seconds = rows, seconds
+        self.stall_s = max(self.stall_s, stall_seconds)
 
     def checkpoint_failed(self) -> None:
         """See ``Meters``."""
@@ -87,6 +90,8 @@ class Pump:
         self.fed = 0
         self.saved = 0
         """Checkpoints that are safe."""
+        self.longest_s = 0.0
+        """Processor time of the batch that took longest."""
         self._keep = keep
         self.checkpointer = Checkpointer(
             self.store, outbox.insert, [SOURCE], watch, interval_s=settings.store.checkpoint_interval_s, before=_nothing, saved=self._noted
@@ -97,7 +102,9 @@ class Pump:
 
     def feed(self, records: list[bytes]) -> None:
         """One batch."""
+        began = time.thread_time()
         alerts = self.core.feed(SOURCE, records)
+        self.longest_s = max(self.longest_s, time.thread_time() - began)
         self.fed += len(records)
         if alerts:
             self.checkpointer.waiting += alerts
@@ -260,7 +267,10 @@ async def without(pump: Pump, batch: Callable[[], list[bytes]]) -> None:
         longest = max(longest, time.thread_time() - mark)
         await asyncio.sleep(0)
     probe.close()
-    print(f"{'none, anybody':<28} {'':>8} {'':>7} {'':>7} {'':>7} {'':>7} {'':>7} {longest * 1000:>7.1f} {'':>7} {probe.gap_s * 1000:>8.1f}", flush=True)
+    print(
+        f"{'none, anybody':<28} {'':>8} {'':>7} {'':>7} {'':>7} {'':>7} {'':>7} {longest * 1000:>7.1f} {'':>7} {probe.gap_s * 1000:>8.1f}",
+        flush=True,
+    )
 
 
 def _show(name: str, found: Pieces, watch: Watch, size: int) -> None:

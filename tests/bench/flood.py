@@ -36,7 +36,9 @@ def flood(addresses: int) -> Iterator[list[bytes]]:
     for first in range(0, addresses, BATCH):
         batch = []
         for number in range(first, min(first + BATCH, addresses)):
-            head = f'{{"id":"e{number:09d}","time":{START_S + number / EVENTS_PER_S:.4f},"ip":"{_address(number)}","tenant":"t{number % 20}",'
+            head = (
+                f'{{"id":"e{number:09d}","time":{START_S + number / EVENTS_PER_S:.4f},"ip":"{_address(number)}","tenant":"t{number % 20}",'
+            )
             if number % 2:
                 body = f'"kind":"auth.login","outcome":"failure","reason":"unknown_user","actor":"guess{number}"}}'
             else:
@@ -90,7 +92,7 @@ async def run(what: str, count: int, folder: Path) -> None:
     batches, samples, each = (flood(count), SAMPLES, 1) if what == "flood" else (storm(count), STORM_SAMPLES, FAILURES)
     print(
         f"{'addresses':>10} {'RSS MiB':>8} {'events/s':>9} {'keys':>10} {'forgotten':>11} {'timers':>8} {'open':>7} {'alerts':>8} {'versions':>9}"
-        f" {'safe':>5} {'rows':>8} {'store MB':>9} {'WAL MB':>7} {'longest gc ms':>13}"
+        f" {'safe':>5} {'rows':>8} {'store MB':>9} {'WAL MB':>7} {'safe s':>6} {'batch ms':>8} {'stall ms':>8} {'gc ms':>6}"
     )
     mark, fed = time.perf_counter(), 0
     for batch in batches:
@@ -109,7 +111,9 @@ async def run(what: str, count: int, folder: Path) -> None:
         if len(kept) > 1_000:
             print(f"  {kept.label:<40} {len(kept):>8,} {kept.evictions:>12,}")
     waiting = await pump.store.read(lambda db: db.execute("SELECT count(*), coalesce(sum(length(alert)), 0) FROM outbox").fetchone())
-    print(f"outbox: {waiting[0]:,} alert versions, {waiting[1] / 1e6:,.1f} MB; ended only for want of room: {pump.core.correlator.forgotten:,}")
+    print(
+        f"outbox: {waiting[0]:,} alert versions, {waiting[1] / 1e6:,.1f} MB; ended only for want of room: {pump.core.correlator.forgotten:,}"
+    )
     if what == "storm":
         mark = time.perf_counter()
         await pump.store.write(lambda db: outbox.prune(db, time.time() + 1, 0.0))
@@ -124,9 +128,10 @@ def _line(pump: Pump, watch: Watch, heard: Heard, addresses: int, rate: float) -
     print(
         f"{addresses:>10,} {resident_mib():>8,.0f} {rate:>9,.0f} {pump.states:>10,} {evictions:>11,} {len(core.runner._timers):>8,}"  # noqa: SLF001
         f" {core.correlator.open:>7,} {len(heard.ids):>8,} {heard.versions:>9,} {pump.saved:>5,} {watch.rows:>8,} {store / 1e6:>9,.1f} {wal / 1e6:>7,.1f}"
-        f" {watch.pause_s * 1000:>13.0f}",
+        f" {watch.seconds:>6.1f} {pump.longest_s * 1000:>8.0f} {watch.stall_s * 1000:>8.0f} {watch.pause_s * 1000:>6.0f}",
         flush=True,
     )
+    pump.longest_s = watch.stall_s = watch.pause_s = 0.0
 
 
 def main(addresses: int = 10_000_000, alerts: int = 200_000) -> None:

@@ -119,7 +119,7 @@ def test_one_that_was_frozen_and_taken_for_dead_says_nothing_more(tmp_path: Path
     expected = expected_of(tmp_path, records)
     half = len(records) // 2
     with receiving() as receiver:
-        config = settings(broker, topic, tmp_path, receiver)
+        config = settings(broker, topic, tmp_path, receiver, session_timeout_s=5.0)
         spread(broker, topic, records[:half], 1)
         with service(config, tmp_path / "first") as first:
             assert until(lambda: len(receiver.ids) >= 3)
@@ -129,7 +129,7 @@ def test_one_that_was_frozen_and_taken_for_dead_says_nothing_more(tmp_path: Path
                 spread(broker, topic, records[half:], 2)
                 end(broker, topic)
                 first.go_on()
-                assert until(lambda: receiver.ids >= expected)
+                assert until(lambda: receiver.ids >= expected, 60)
                 assert second.stop() == 0
             first.kill()
     assert receiver.ids == expected
