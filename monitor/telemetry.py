@@ -207,11 +207,16 @@ class Telemetry:
     """
 
     def __init__(
-        self, version: str, detectors: Collection[str] = (), sinks: Collection[str] = (), clock: Callable[[], float] = time.time
+        self,
+        version: str,
+        detectors: Collection[str] = (),
+        sinks: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter, that says when it began, and that nobody asks for
         self.registry = CollectorRegistry()
-        self._clock = clock
+        self._clock, self._monotonic = clock, monotonic
         self._collector = _FactsCollector(clock)
         self._detectors: set[str] = set()
         self._sinks: set[str] = set()
@@ -290,7 +295,7 @@ class Telemetry:
         self._of["checkpoint_seconds"].observe(seconds)
         self._of["checkpoint_stall_seconds"].observe(stall_seconds)
         self._of["checkpoint_rows"].set(rows)
-        self._age_from = self._clock()
+        self._age_from = self._monotonic()
 
     def checkpoint_failed(self) -> None:
         """A checkpoint could not be written."""
@@ -305,7 +310,7 @@ class Telemetry:
     def set_active(self, *, active: bool) -> None:
         """This process reads and delivers, or is on standby."""
         self._of["active"].set(active)
-        self._age_from = self._clock() if active else None
+        self._age_from = self._monotonic() if active else None
 
     def position_reset(self, topic: str) -> None:
         """A partition of this topic (of the configuration) could not go on where it was."""
@@ -336,7 +341,7 @@ class Telemetry:
         return sums
 
     def _checkpoint_age_s(self) -> float:
-        return 0.0 if self._age_from is None else max(0.0, self._clock() - self._age_from)
+        return 0.0 if self._age_from is None else max(0.0, self._monotonic() - self._age_from)
 
     def _waited_s(self, sink: str) -> float:
         since = self._oldest.get(sink)

@@ -78,7 +78,8 @@ class Clock:
 
 
 def telemetry(clock: Clock | None = None) -> Telemetry:
-    return Telemetry("1.2.3", ["password_spray", "bulk_export"], ["soc"], clock or Clock())
+    clock = clock or Clock()
+    return Telemetry("1.2.3", ["password_spray", "bulk_export"], ["soc"], clock, clock)
 
 
 def value(of: Telemetry, name: str, **labels: str) -> float | None:
