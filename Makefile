@@ -88,6 +88,12 @@ format: $(VENV)/.dev-stamp ## Format the code and mend what ruff can mend
 bench: $(VENV)/.dev-stamp ## Measure speed
 	$(BIN)/python -m tests.bench
 
+.PHONY: bench-live
+bench-live: $(VENV)/.dev-stamp ## Measure the live service: checkpoints, a flood of addresses, Kafka (some 30 minutes; needs a JDK and Maven)
+	$(BIN)/python -m tests.bench.checkpoints
+	$(BIN)/python -m tests.bench.flood
+	$(BIN)/python -m tests.bench.live
+
 .PHONY: evaluate
 evaluate: $(VENV)/.dev-stamp ## Measure what is found and what is raised for nothing (some minutes), and write docs/evaluation.md
 	$(BIN)/python -m monitor.evaluate

@@ -10,7 +10,7 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Watch:
             self.early_s += time.thread_time() - began
             self.early += 1
 
-        KeyGroup.touch = touch  # type: ignore[method-assign] # the class is of this process alone
+        KeyGroup.touch = touch  # type: ignore[method-assign,assignment]  # the class is of this process alone
 
     def _collected(self, phase: str, _info: Mapping[str, int]) -> None:
         if phase == "start":
@@ -180,7 +180,7 @@ class People:
     def everybody(self) -> Iterator[list[bytes]]:
         """One log-in and one request of each."""
         for first in range(0, self.number, BATCH // 2):
-            batch = []
+            batch: list[bytes] = []
             for person in range(first, min(first + BATCH // 2, self.number)):
                 batch += (self.record(person, login=True), self.record(person))
             yield batch
@@ -217,7 +217,7 @@ class Pieces:
     """
 
     def __init__(self) -> None:
-        self.longest: Counter[str] = Counter()
+        self.longest: dict[str, float] = defaultdict(float)
         self.total_s = 0.0
         self.encoded_s = self.safe_s = self.encoding_gap_s = self.writing_gap_s = 0.0
 
@@ -298,7 +298,7 @@ async def measure(folder: Path, rows: int) -> None:
         size[0] = original(*arguments)
         return size[0]
 
-    checkpoint.write = write
+    checkpoint.write = write  # type: ignore[assignment]
     tune_memory()
     for batch in people.everybody():
         pump.feed(batch)

@@ -126,7 +126,7 @@ def _line(pump: Pump, watch: Watch, heard: Heard, addresses: int, rate: float) -
     evictions = sum(kept.evictions for kept in core.runner.states)
     store, wal = pump.written()
     print(
-        f"{addresses:>10,} {resident_mib():>8,.0f} {rate:>9,.0f} {pump.states:>10,} {evictions:>11,} {len(core.runner._timers):>8,}"  # noqa: SLF001
+        f"{addresses:>10,} {resident_mib():>8,.0f} {rate:>9,.0f} {pump.states:>10,} {evictions:>11,} {len(core.runner._timers):>8,}"
         f" {core.correlator.open:>7,} {len(heard.ids):>8,} {heard.versions:>9,} {pump.saved:>5,} {watch.rows:>8,} {store / 1e6:>9,.1f} {wal / 1e6:>7,.1f}"
         f" {watch.seconds:>6.1f} {pump.longest_s * 1000:>8.0f} {watch.stall_s * 1000:>8.0f} {watch.pause_s * 1000:>6.0f}",
         flush=True,
