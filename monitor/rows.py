@@ -47,7 +47,7 @@ class Listed(Protocol):
     """Keys whose rows are to be encoded (``KeyGroup``)."""
 
     def encode_some(self, most: int) -> Rows | None:
-        """Rows of at most so many keys; ``None`` when none is left."""
+        """At most so many rows, and perhaps more keys that have none any more; ``None`` when none is left."""
         ...
 
 
@@ -66,7 +66,7 @@ class Capture:
                 self._listed.pop()
                 continue
             self.rows.append(rows)
-            most -= rows.size
+            most -= max(1, rows.size)
             if most <= 0:
                 return False
         return True

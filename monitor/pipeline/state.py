@@ -17,6 +17,9 @@ from monitor.rows import Rows
 
 _NOTHING = msgspec.Raw(b"{}")
 
+GONE_PER_ROW = 10
+"""Keys without any state left cost so much less than a row. In a flood they are most, and must not make checkpoints longer and longer."""
+
 Slots = list[KeyState | None]
 """The young states of one key, one place for each detector that shares its key function."""
 
@@ -94,19 +97,28 @@ class KeyGroup:
 
     def encode_some(self, most: int) -> Rows | None:
         """See ``Listed``."""
-        pending, early, gone = self.pending, self._early, []
+        pending, early = self.pending, self._early
         if not (pending or early or self.whole):
             return None
         # Other groups had their turn first, perhaps for long: what was encoded early is as many rows as the stream touched meanwhile.
         values: dict[str, Any] = {key: early.pop(key) for key in list(islice(early, most))}
-        for key in list(islice(pending, most - len(values))):
+        gone = [key for key, row in values.items() if row == _NOTHING]
+        for key in gone:
+            del values[key]
+        left = (most - len(values) - len(gone)) * GONE_PER_ROW
+        for key in list(islice(pending, left)):
+            if left <= 0:
+                break
             del pending[key]
-            values[key] = self._row(key)
+            row = self._row(key)
+            if row:
+                values[key] = row
+                left -= GONE_PER_ROW
+            else:
+                gone.append(key)
+                left -= 1
         if not pending:
             self._let_go()
-        for key in [key for key, row in values.items() if not row or row == _NOTHING]:
-            del values[key]
-            gone.append(key)
         rows = Rows(self.name, encode_state(values), gone, self.whole, len(values))
         self.whole = False
         return rows
