@@ -313,8 +313,8 @@ async def _tasks(*coroutines: object) -> AsyncIterator[list[asyncio.Task[None]]]
 def run(settings: Settings, read: Callable[[], Settings]) -> int:
     """The service, from its settings to its exit code."""
     logs.set_up({"auto": None, "json": True, "text": False}[settings.service.log_format], logging.INFO)
-    service = Service(settings, read)
     try:
+        service = Service(settings, read)
         asyncio.run(service.run())
     except (FencedError, StoreError) as error:
         log.error("%s", error)  # noqa: TRY400 - expected

@@ -71,6 +71,8 @@ class Store:
             db.execute("COMMIT")
         except sqlite3.Error as exc:
             db.close()
+            if "locked" in str(exc):  # nothing is wrong with the settings: its owner is in the middle of a transaction, and perhaps frozen
+                raise StoreError(f"{self._setting}: {self.path}: another process has been writing for {BUSY_S:g} s; try again") from exc
             raise ConfigurationError(f"{self._setting}: cannot use {self.path}: {exc}; {cure}") from exc
         except ConfigurationError:
             db.close()

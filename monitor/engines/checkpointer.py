@@ -95,6 +95,11 @@ class Checkpointer:
         self._everything = False
 
     @property
+    def under_way(self) -> bool:
+        """Whether one has begun and is not safe yet."""
+        return self._job is not None or self._writing is not None
+
+    @property
     def encoding(self) -> bool:
         """Whether one has begun and waits for further slices."""
         return self._job is not None and self._writing is None
@@ -104,7 +109,7 @@ class Checkpointer:
 
         ``behind``: there is a backlog, so that an alert is late anyhow and need not be hurried.
         """
-        if self._job is not None or self._writing is not None:
+        if self.under_way:
             return False
         rested = time.monotonic() - self._ended
         if self.waiting and not behind:

@@ -28,6 +28,8 @@ IDLE_S = 2.0
 """An input that has nothing for so long no longer holds the clock back."""
 MAX_HELD = 20_000
 """Events that may wait for the watermark, before inputs that are ahead of others are made to wait instead."""
+MAX_TOUCHED = 300_000
+"""Keys that may have changed before a checkpoint is taken, whatever it costs; some 350 MB of rows."""
 BACKLOG_S = 2.0
 """An input that was not caught up with for so long has a backlog."""
 CLOCK_STEP_S = 1.0
@@ -152,7 +154,9 @@ class Embedded:
         if self.core is None or checkpointer is None:
             await self._read(POLL_S)
             return
-        busy = checkpointer.failing
+        # Changes must not pile up faster than they can be written, as in a flood of addresses: then reading waits for the checkpoint.
+        full = self.core.runner.touched >= MAX_TOUCHED
+        busy = checkpointer.failing or (full and checkpointer.under_way)
         for source in self._sources:
             source.pause(frozenset(self.core.inputs) if busy else self._ahead())
         all_arrived = await self._read(0.0 if checkpointer.encoding else POLL_S)
@@ -160,7 +164,7 @@ class Embedded:
             self._take(arrived, more=left > 0)
             await asyncio.sleep(0)  # the port and the deliveries want their turn too
         self._rest()
-        if checkpointer.due(changed=self._changed, behind=self._is_behind()):
+        if (full and not checkpointer.under_way) or checkpointer.due(changed=self._changed, behind=self._is_behind()):
             self._changed = False
             checkpointer.begin(self.core, self._positions)
         await checkpointer.step()

@@ -112,6 +112,11 @@ class Runner:
         return self._sources
 
     @property
+    def touched(self) -> int:
+        """Keys with a change that no checkpoint has yet."""
+        return sum(len(group.touched) for group in self.groups)
+
+    @property
     def held(self) -> int:
         """Events that wait for the watermark."""
         return len(self._held)

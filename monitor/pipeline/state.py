@@ -44,7 +44,7 @@ class KeyGroup:
         self.pending: dict[str, None] = {}
         """Keys listed for the checkpoint that is being made."""
         self._rotated: dict[str, None] = {}
-        """Keys a state of which was forgotten while the checkpoint is being made: no change of a state, so nothing is encoded for it."""
+        """Keys among ``pending`` that the next checkpoint has to write as well, because a state was forgotten meanwhile."""
         self.whole = False
         self._early: dict[str, Any] = {}
         self.size = 0
@@ -69,15 +69,16 @@ class KeyGroup:
         """The old states of a detector are about to be replaced.
 
         There may be tens of thousands, and the same moment comes for many detectors: so those listed are not encoded now, but kept
-        (``KeyedState.left``) until the checkpoint has all its rows. They are not ``touched`` meanwhile either, for what is counts as
-        encoded.
+        (``KeyedState.left``) until their turn comes. They are not ``touched`` until then either, for what is counts as encoded.
         """
-        keys = dict.fromkeys(states.old)
-        if self.pending:
-            self._rotated.update(keys)
-            states.left.append((states.generation - 1, states.old))
-        else:
-            self.touched.update(keys)
+        pending, old = self.pending, states.old
+        if not pending:
+            self.touched.update(dict.fromkeys(old))
+            return
+        kept = {key: state for key, state in old.items() if key in pending}
+        states.left.append((states.generation - 1, kept))
+        self._rotated.update(dict.fromkeys(kept))
+        self.touched.update(dict.fromkeys(key for key in old if key not in kept))
 
     def _let_go(self) -> None:
         for states in self.members:
@@ -111,6 +112,8 @@ class KeyGroup:
                 break
             del pending[key]
             row = self._row(key)
+            if key in self._rotated:
+                self.touched[key] = None
             if row:
                 values[key] = row
                 left -= GONE_PER_ROW
@@ -119,6 +122,7 @@ class KeyGroup:
                 left -= 1
         if not pending:
             self._let_go()
+            self._rotated = {}
         rows = Rows(self.name, encode_state(values), gone, self.whole, len(values))
         self.whole = False
         return rows
@@ -127,8 +131,8 @@ class KeyGroup:
         row = {}
         for states in self.members:
             state = states.young.get(key)
-            if states.left and (kept := states.kept(key)) is not None:
-                row[states.label] = kept
+            if states.left and (left := states.take_left(key)) is not None:
+                row[states.label] = left
             elif state is not None:
                 row[states.label] = (states.generation, state)
             elif key in states.old:
@@ -202,12 +206,14 @@ class KeyedState:
         """The state of a key, without counting as a use of it."""
         return self.young.get(key) or self.old.get(key)
 
-    def kept(self, key: str) -> tuple[int, KeyState] | None:
-        """The state of a key among those replaced since the checkpoint began, the earliest first: that is the one it is of."""
+    def take_left(self, key: str) -> tuple[int, KeyState] | None:
+        """The state of a key among those replaced since the checkpoint began; of several the earliest, which is the one it is of."""
+        found = None
         for generation, old in self.left:
-            if key in old:
-                return generation, old[key]
-        return None
+            state = old.pop(key, None)  # little by little: to let go of a million at once takes long
+            if state is not None and found is None:
+                found = generation, state
+        return found
 
     def next_rotation(self, now: float) -> float:
         """Set when the generations change next, at a multiple of the idle time, and return it."""
