@@ -2,8 +2,6 @@
 
 import json
 import random
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,46 +109,6 @@ def test_the_standby_takes_over_and_nothing_is_lost_or_said_twice(tmp_path: Path
                 first.kill()
                 assert until(lambda: receiver.ids >= expected)
                 assert second.stop() == 0
-    assert receiver.ids == expected
-    assert receiver.repeated <= 1
-
-
-def freeze(process: Process, store: Path) -> None:
-    """At a moment when it holds no lock of the store, which nobody could take from it."""
-
-    def is_free() -> bool:
-        process.pause()
-        try:
-            with closing(sqlite3.connect(store, timeout=0, isolation_level=None)) as db:
-                db.execute("BEGIN IMMEDIATE")
-                db.execute("ROLLBACK")
-        except sqlite3.OperationalError:
-            process.go_on()
-            return False
-        return True
-
-    assert until(is_free)
-
-
-def test_one_that_was_frozen_and_taken_for_dead_says_nothing_more(tmp_path: Path, broker: Broker) -> None:
-    topic = broker.create_topic(unique("frozen"), PARTITIONS)
-    records = attacks(24, seed=5)
-    expected = expected_of(tmp_path, records)
-    half = len(records) // 2
-    with receiving() as receiver:
-        config = settings(broker, topic, tmp_path, receiver, session_timeout_s=5.0)
-        spread(broker, topic, records[:half], 1)
-        with service(config, tmp_path / "first") as first:
-            assert until(lambda: len(receiver.ids) >= 3)
-            freeze(first, tmp_path / "store.db")
-            with service(config, tmp_path / "second") as second:
-                assert until(lambda: is_active(second))
-                spread(broker, topic, records[half:], 2)
-                end(broker, topic)
-                first.go_on()
-                assert until(lambda: receiver.ids >= expected, 60)
-                assert second.stop() == 0
-            first.kill()
     assert receiver.ids == expected
     assert receiver.repeated <= 1
 
