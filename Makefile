@@ -89,7 +89,7 @@ bench: $(VENV)/.dev-stamp ## Measure speed
 	$(BIN)/python -m tests.bench
 
 .PHONY: bench-live
-bench-live: $(VENV)/.dev-stamp ## Measure the live service: checkpoints, a flood of addresses, Kafka (some 30 minutes; needs a JDK and Maven)
+bench-live: $(VENV)/.dev-stamp ## Measure the live service: checkpoints, a flood of addresses, Kafka (some 25 minutes; needs a JDK and Maven)
 	$(BIN)/python -m tests.bench.checkpoints
 	$(BIN)/python -m tests.bench.flood
 	$(BIN)/python -m tests.bench.live

@@ -21,6 +21,7 @@ from monitor.alerts import outbox
 from monitor.app import detectors, tune_memory
 from monitor.engines.checkpointer import Checkpointer
 from monitor.engines.core import Core
+from monitor.engines.embedded import MAX_TOUCHED
 from monitor.pipeline.state import KeyGroup
 from monitor.settings import Settings
 from monitor.store import Store
@@ -116,12 +117,19 @@ class Pump:
         self.core.advance(self.core.inputs[SOURCE].believed + self.core.runner.lateness_s + 0.001)
 
     async def turn(self, records: list[bytes]) -> None:
-        """One batch, and a checkpoint when it is due."""
+        """One batch, and a checkpoint when it is due; first what the engine waits for before it reads on."""
+        while self._is_full and self.checkpointer.under_way:
+            await self.checkpointer.step()
+            await asyncio.sleep(0.001)
         self.feed(records)
         await asyncio.sleep(0)
-        if self.checkpointer.due(changed=True):
+        if (self._is_full and not self.checkpointer.under_way) or self.checkpointer.due(changed=True):
             self.checkpointer.begin(self.core, {SOURCE: self.fed})
         await self.checkpointer.step()
+
+    @property
+    def _is_full(self) -> bool:
+        return self.core.runner.touched >= MAX_TOUCHED
 
     async def finish(self) -> None:
         """Everything is safe, and no event waits for the watermark any more."""

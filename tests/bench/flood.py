@@ -134,7 +134,7 @@ def _line(pump: Pump, watch: Watch, heard: Heard, addresses: int, rate: float) -
     pump.longest_s = watch.stall_s = watch.pause_s = 0.0
 
 
-def main(addresses: int = 10_000_000, alerts: int = 200_000) -> None:
+def main(addresses: int = 5_000_000, alerts: int = 200_000) -> None:
     """Each in a process of its own."""
     for what, count in (("flood", addresses), ("storm", alerts)):
         if count:
