@@ -9,7 +9,7 @@ import msgspec
 from monitor.alerts import cursors, groups, outbox, storm
 from monitor.alerts.cursors import Cursor
 from monitor.alerts.groups import Group
-from monitor.alerts.line import MAX_KEY, SCAN, Job, Plan, must
+from monitor.alerts.line import MAX_KEY, Job, Plan, must, take_in
 from monitor.alerts.route import Router
 from monitor.notification import Notification
 from monitor.settings_delivery import NotifySettings, Route
@@ -75,26 +75,19 @@ class NotifyLine:
 
     def _take_in(self, db: sqlite3.Connection, cursor: Cursor, now: float) -> int:
         touched: dict[str, Route | None] = {}
-        buried = 0
-        seq = cursor.seq
-        for row in outbox.rows_after(db, cursor.seq, SCAN):
-            seq = row.seq
-            if row.alert is None:
-                buried += outbox.bury(db, self._sink, [row.text], "unreadable", now)
-                continue
-            alert = row.alert
+
+        def keep(row: outbox.Row, alert: Alert) -> None:
             route = self._router.to(self._sink, alert)
             # Whoever was told of an alert is told how it goes on, even when the routes would now send it elsewhere.
             if not outbox.is_member(db, self._sink, alert.incident, alert.id) and (route is None or alert.status == "resolved"):
-                continue
+                return
             outbox.keep_member(db, self._sink, alert.incident, row, alert, now)
             self._begin(db, alert, now)
             touched[alert.incident] = route or touched.get(alert.incident)
+
+        buried = take_in(db, self._sink, cursor, now, keep)
         for grp, route in touched.items():
             self._refresh(db, grp, route, now)
-        if seq != cursor.seq:
-            cursors.move(db, self._sink, seq)
-            cursor.seq = seq
         return buried
 
     def _begin(self, db: sqlite3.Connection, alert: Alert, now: float) -> None:

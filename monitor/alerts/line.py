@@ -1,10 +1,12 @@
 """What is to be sent next: the part of delivery that differs with a sink's style. Each line works within transactions of the store."""
 
 import sqlite3
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
 
+from monitor.alerts import cursors, outbox
 from monitor.alerts.cursors import Cursor
 from monitor.notification import Notification
 from schemas.alert import Alert
@@ -39,6 +41,21 @@ class Plan(msgspec.Struct):
     """How much is waiting to be sent."""
     buried: int = 0
     """Alert versions that had to be given up on the way."""
+
+
+def take_in(db: sqlite3.Connection, sink: str, cursor: Cursor, now: float, keep: Callable[[outbox.Row, Alert], None]) -> int:
+    """Show ``keep`` the next alert versions of the outbox, and go on behind them. Returns how many could not be read, and were given up."""
+    buried, seq = 0, cursor.seq
+    for row in outbox.rows_after(db, cursor.seq, SCAN):
+        seq = row.seq
+        if row.alert is None:
+            buried += outbox.bury(db, sink, [row.text], "unreadable", now)
+        else:
+            keep(row, row.alert)
+    if seq != cursor.seq:
+        cursors.move(db, sink, seq)
+        cursor.seq = seq
+    return buried
 
 
 class Line(Protocol):

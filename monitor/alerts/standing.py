@@ -6,7 +6,7 @@ from typing import Any
 
 from monitor.alerts import cursors, outbox
 from monitor.alerts.cursors import Cursor
-from monitor.alerts.line import SCAN, Job, Plan, must
+from monitor.alerts.line import SCAN, Job, Plan, must, take_in
 from monitor.alerts.route import Router
 from monitor.notification import Notification, Reason
 from monitor.settings_delivery import StateSettings
@@ -72,20 +72,12 @@ class StateLine:
         return Job(notification, {"alerts": [[alert_id, version] for alert_id, version, *_ in found]}, texts, 1)
 
     def _take_in(self, db: sqlite3.Connection, cursor: Cursor, now: float) -> int:
-        buried = 0
-        seq = cursor.seq
-        for row in outbox.rows_after(db, cursor.seq, SCAN):
-            seq = row.seq
-            if row.alert is None:
-                buried += outbox.bury(db, self._sink, [row.text], "unreadable", now)
-                continue
+        def keep(row: outbox.Row, alert: Alert) -> None:
             # Whoever was told of an alert is told how it goes on, even when the routes would now send it elsewhere.
-            if self._router.to(self._sink, row.alert) is not None or outbox.is_member(db, self._sink, _GROUP, row.alert.id):
-                outbox.keep_member(db, self._sink, _GROUP, row, row.alert, now)
-        if seq != cursor.seq:
-            cursors.move(db, self._sink, seq)
-            cursor.seq = seq
-        return buried
+            if self._router.to(self._sink, alert) is not None or outbox.is_member(db, self._sink, _GROUP, alert.id):
+                outbox.keep_member(db, self._sink, _GROUP, row, alert, now)
+
+        return take_in(db, self._sink, cursor, now, keep)
 
     def _forget(self, db: sqlite3.Connection, now: float) -> None:
         """What has resolved a while ago, once the sink has heard of it."""

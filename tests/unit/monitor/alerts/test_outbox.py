@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
+import msgspec
 import pytest
 
 from monitor.alerts import cursors, outbox
@@ -30,6 +31,25 @@ def test_an_alert_version_is_inserted_once(db: sqlite3.Connection) -> None:
     assert kept(db) == ["a", "b", "a", "c"]
     assert [row.alert for row in outbox.rows_after(db, 3, 10)] == [alert("c")]
     assert outbox.insert(db, [], 300.0) == 0
+
+
+def test_alerts_stand_in_the_outbox_letter_by_letter(db: sqlite3.Connection) -> None:
+    odd = [
+        msgspec.structs.replace(
+            alert(f"a{i}"), title='é"\x00\u202e\\', tenant=None if i % 2 else "zoë", facts={"x": 1.5e300, "y": 0.1, "z": 2**60}
+        )
+        for i in range(2 * outbox.INSERT_CHUNK + 1)
+    ]
+    assert outbox.insert(db, odd, 100.5) == len(odd)
+    rows = list(outbox.rows_after(db, 0, len(odd) + 1))
+    assert [row.text for row in rows] == [msgspec.json.encode(each).decode() for each in odd]
+    assert [row.alert for row in rows] == odd
+    columns = "id, version, incident, dedup_key, status, severity, detector, tenant, created_at"
+    expected = [
+        (each.id, each.version, each.incident, each.dedup_key, each.status, each.severity, each.detector, each.tenant, 100.5)
+        for each in odd
+    ]
+    assert db.execute(f"SELECT {columns} FROM outbox ORDER BY seq").fetchall() == expected
 
 
 def test_only_what_is_old_and_passed_by_all_is_pruned(db: sqlite3.Connection) -> None:
