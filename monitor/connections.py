@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr
 
 from monitor.notification import Sink
 from monitor.settings import Settings
-from monitor.settings_sinks import MAX_SECRET_BYTES, KafkaSinkSettings, SinkSettings
+from monitor.settings_sinks import KafkaSinkSettings, SinkSettings, secret_of
 from monitor.sinks import kinds
 from monitor.sinks.rejects import RejectFile
 from monitor.sources.live import LiveSource
@@ -131,6 +131,11 @@ class _Rejects:
         else:
             self._file.keep(source, line, record, error)
 
+    @property
+    def is_full(self) -> bool:
+        """See ``engines.embedded.Rejects``. A file is written as it comes."""
+        return self._topic is not None and bool(self._topic.is_full)
+
     async def flush(self) -> None:
         """See ``engines.embedded.Rejects``."""
         await self._file.flush()
@@ -161,9 +166,8 @@ def secrets_of(settings: BaseModel) -> Iterator[str]:
 def _content(path: Path) -> Iterator[str]:
     """The secret in a file; nothing when it cannot be read, which whoever needs it will say."""
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_SECRET_BYTES).decode("utf-8", "replace").strip()
-    except (OSError, ValueError):
+        text = secret_of(None, path, "")
+    except ConfigurationError:
         return
     if text and "\n" not in text:
         yield text

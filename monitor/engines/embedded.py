@@ -19,7 +19,7 @@ from monitor.store import Store
 from schemas.alert import Alert
 from schemas.errors import RejectError
 from schemas.formats import FORMATS
-from schemas.formats.base import Context
+from schemas.formats.base import Context, Parser
 
 log = logging.getLogger("watchfloor")
 
@@ -61,6 +61,11 @@ class Rejects(Protocol):
 
     def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
         """Take one; it is safe after ``flush``."""
+        ...
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits to become safe that no more should be taken."""
         ...
 
     async def flush(self) -> None:
@@ -154,8 +159,8 @@ class Embedded:
         if self.core is None or checkpointer is None:
             await self._read(POLL_S)
             return
-        # Changes must not pile up faster than they can be written, as in a flood of addresses: then reading waits for the checkpoint.
-        full = self.core.runner.touched >= MAX_TOUCHED
+        # What a checkpoint makes safe must not pile up faster than it can be written, as in a flood of addresses: then reading waits for it.
+        full = self.core.runner.touched >= MAX_TOUCHED or self._rejects.is_full
         busy = checkpointer.failing or (full and checkpointer.under_way)
         for source in self._sources:
             source.pause(frozenset(self.core.inputs) if busy else self._ahead())
@@ -284,7 +289,7 @@ class Embedded:
         """Take the store over, go on where it says, and remember what it remembers."""
         if take_over:
             await self._store.take_over()
-        core = self._make_core(self._keep)
+        core = self._make_core(self._rejects.keep)
         self._positions, self.labels, self._last_record, self._last_caught_up = {}, {}, {}, {}
         self.caught_up, self._resting = set(), set()
         checkpointer = Checkpointer(
@@ -301,8 +306,7 @@ class Embedded:
             checkpoint.check(db, self._configured, adopt=self._adopt)
             if not checkpoint.is_there(db):
                 return {}
-            parsers = {each.source: FORMATS[each.format].parser(Context(memory=core.memory, tenant=each.tenant)) for each in inputs}
-            core.restore(checkpoint.Reading(db), parsers)
+            core.restore(checkpoint.Reading(db), {each.source: _parser(core, each) for each in inputs})
             return checkpoint.positions(db)
 
         began = self._clock()
@@ -322,12 +326,9 @@ class Embedded:
     def _open(self, core: Core, each: LiveInput) -> None:
         self.labels[each.source] = each.label or each.source
         if each.source not in core.inputs:
-            core.open(each.source, FORMATS[each.format].parser(Context(memory=core.memory, tenant=each.tenant, written_ts=time.time())))
+            core.open(each.source, _parser(core, each))
         else:
             core.runner.open(each.source)
-
-    def _keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
-        self._rejects.keep(source, line, record, error)
 
     async def _after_checkpoint(self, positions: Mapping[str, Any]) -> None:
         self._listener.saved()
@@ -384,3 +385,8 @@ class Embedded:
     def lag(self) -> Mapping[tuple[str, str], int]:
         """See ``PipelineFacts``."""
         return {key: n for source in self._sources for key, n in source.lag().items()}
+
+
+def _parser(core: Core, each: LiveInput) -> Parser:
+    """A parser for an input that is being written now."""
+    return FORMATS[each.format].parser(Context(memory=core.memory, tenant=each.tenant, written_ts=time.time()))

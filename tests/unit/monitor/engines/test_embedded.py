@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ class Told:
 
     def __init__(self) -> None:
         self.kept: list[RejectError] = []
+        self.is_full = False
         self.checkpoints = 0
         self.failures = 0
         self.on_saved: Callable[[], None] = lambda: None
@@ -264,6 +266,45 @@ def test_silence_lets_the_clock_go_on_so_that_what_waited_is_said(tmp_path: Path
     asyncio.run(asyncio.wait_for(run(), 60))
     store.close()
     assert {alert_id for alert_id, _ in delivered(tmp_path)} == {alert_id for alert_id, _ in replayed(a=LOG[:60])}
+
+
+def test_rejects_that_pile_up_make_reading_wait_until_they_are_safe(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    source, told = Memory(a=LOG, batch=1), Told()
+    source.endless = told.is_full = True
+
+    async def run() -> None:
+        live = engine(store, source, told, interval_s=3600.0)
+        running = asyncio.create_task(live.run())
+        while told.checkpoints < 5:  # one after the other, though their time has not come
+            await asyncio.sleep(0.001)
+        told.is_full = False
+        live.stop()
+        await running
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    store.close()
+
+
+def test_a_log_without_years_goes_on_in_the_year_it_is_written_after_a_restart(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    lines = [
+        f"{now - timedelta(seconds=60 - i):%b %d %H:%M:%S} h sshd[{i}]: Failed password for root from 203.0.113.9 port 1 ssh2".encode()
+        for i in range(40)
+    ]
+
+    class Syslog(Memory):
+        @property
+        def inputs(self) -> list[LiveInput]:
+            return [LiveInput("a", "sshd", None, "log")]
+
+    for some in ([], lines):  # the first life sees no stamp that could tell the year
+        store = open_store(tmp_path)
+        told = Told()
+        asyncio.run(engine(store, Syslog(a=some), told).run())
+        store.close()
+        assert told.kept == []
+    assert delivered(tmp_path)
 
 
 def test_records_that_are_no_events_are_kept(tmp_path: Path) -> None:
