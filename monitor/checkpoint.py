@@ -5,7 +5,7 @@ to SQLite as one JSON object, which it takes apart itself: tens of thousands of 
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -40,7 +40,8 @@ def write(db: sqlite3.Connection, rows: Iterable[Rows], positions: Mapping[str, 
             written += len(encoded)
             db.execute(_INSERT, (each.part, encoded))
     db.executemany(
-        "INSERT OR REPLACE INTO positions VALUES (?, ?)", [(name, msgspec.json.encode(at).decode()) for name, at in positions.items()]
+        "INSERT OR REPLACE INTO positions VALUES (?, ?)",
+        [(name, msgspec.json.encode(position).decode()) for name, position in positions.items()],
     )
     db.execute("INSERT OR REPLACE INTO belongs VALUES (1, ?, ?, ?)", (FORMAT, msgspec.json.encode(sorted(labels)).decode(), at))
     return written
@@ -86,8 +87,3 @@ class Reading(Mapping[str, Iterable[tuple[str, Any]]]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
-
-
-def forget_inputs(db: sqlite3.Connection, kept: Sequence[str]) -> None:
-    """Drop the positions of all inputs but these."""
-    db.execute("DELETE FROM positions WHERE input NOT IN (SELECT value FROM json_each(?))", (msgspec.json.encode(list(kept)).decode(),))

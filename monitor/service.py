@@ -62,8 +62,6 @@ class Service:
         """Whether somebody pressed Ctrl-C."""
         self._stopping = asyncio.Event()
         self._stopped_at = float("inf")
-        self._began = time.monotonic()
-        self._saved_at: float | None = None
         self._one_reload = asyncio.Lock()
         self._oldest: Mapping[str, float] = {}
         self.engine = Embedded(
@@ -213,7 +211,6 @@ class Service:
         """See ``Listener``."""
         self.telemetry.watch(self.engine)
         self.telemetry.set_active(active=True)
-        self._saved_at = time.monotonic()
         if self._delivery is None:
             sinks = self.connections.make_sinks(self.settings)
             await self.connections.replace_sinks(sinks)
@@ -239,7 +236,6 @@ class Service:
 
     def checkpointed(self, seconds: float, stall_seconds: float, rows: int) -> None:
         """See ``Meters``."""
-        self._saved_at = time.monotonic()
         self.telemetry.checkpointed(seconds, stall_seconds, rows)
 
     def checkpoint_failed(self) -> None:

@@ -1,6 +1,6 @@
 """The one local store: a SQLite database in WAL mode, written by one thread, one transaction at a time.
 
-What is in it is decided elsewhere (``pipeline.checkpoint``, ``alerts.outbox``); here is what holds for all of it: a transaction is whole or
+What is in it is decided elsewhere (``checkpoint``, ``alerts.outbox``); here is what holds for all of it: a transaction is whole or
 not there, whatever is killed when; and of two processes on one store, only the one that took it over last can write.
 """
 

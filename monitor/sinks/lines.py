@@ -6,15 +6,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-import msgspec
-
+from monitor.sinks.encode import encode
 from monitor.sinks.errors import failed
-from monitor.sinks.visible import visible
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError
-from schemas.export import EXPORTS, ExportName
-
-_encode = msgspec.json.Encoder().encode
+from schemas.export import ExportName
 
 
 class JsonLines:
@@ -25,8 +21,7 @@ class JsonLines:
     """
 
     def __init__(self, path: Path | None, setting: str = "--out", *, append: bool = False, form: ExportName = "native") -> None:
-        self._export = EXPORTS[form]
-        self._is_native = form == "native"  # as it is: encoded several times as fast
+        self._form: ExportName = form
         self._name = f"{setting}: {'standard output' if path is None else path}"
         self._file: IO[bytes]
         self._is_own = path is not None
@@ -43,7 +38,7 @@ class JsonLines:
 
     def send(self, alerts: Iterable[Alert]) -> None:
         """Write these versions, and do not keep them back: somebody may be reading along."""
-        lines = b"".join(visible(_encode(alert if self._is_native else self._export(alert))) + b"\n" for alert in alerts)
+        lines = b"".join(encode(alert, self._form) + b"\n" for alert in alerts)
         if not lines:
             return
         try:

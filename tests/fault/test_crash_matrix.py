@@ -7,26 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.commands import replayed
 from tests.crashing import STEPS
 from tests.receiver import Receiver, receiving
-from tests.service import append, attacks, service, until
+from tests.service import append, attacks, expected_of, reading, service, until, webhook
 
 
 def settings(folder: Path, receiver: Receiver) -> dict[str, Any]:
-    return {
-        "follow": [{"path": str(folder / "in.jsonl"), "format": "native"}],
-        "store": {"path": str(folder / "store.db"), "checkpoint_interval_s": 0.1},
-        "service": {"idle_s": 0.5},
-        "http": {"port": 0},
-        "sinks": {"soc": {"type": "webhook", "url": receiver.url, "allow_private": True, "retry": {"first_s": 0.1}}},
-    }
-
-
-def expected_of(folder: Path, records: list[bytes]) -> set[str]:
-    log = folder / "all.jsonl"
-    append(log, records)
-    return {alert.id for alert in replayed(folder, "--format", "native", log)}
+    return reading(folder, {"soc": webhook(receiver.url)})
 
 
 def finish(config: dict[str, Any], folder: Path, receiver: Receiver, expected: set[str]) -> None:

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.commands import replayed
 from tests.kafka_broker import Broker, unique
 from tests.receiver import Receiver, receiving
-from tests.service import T0, Process, append, attacks, service, until
+from tests.service import T0, Process, attacks, expected_of, service, until, webhook
 
 pytestmark = pytest.mark.kafka
 
@@ -32,14 +31,8 @@ def settings(broker: Broker, topic: str, folder: Path, receiver: Receiver, **kaf
         # These records pass minutes in a moment, so no partition may count as idle between two shares of them.
         "service": {"idle_s": 600},
         "http": {"port": 0},
-        "sinks": {"soc": {"type": "webhook", "url": receiver.url, "allow_private": True, "retry": {"first_s": 0.1}}},
+        "sinks": {"soc": webhook(receiver.url)},
     }
-
-
-def expected_of(folder: Path, records: list[bytes]) -> set[str]:
-    log = folder / "all.jsonl"
-    append(log, records + ends())
-    return {alert.id for alert in replayed(folder, "--format", "native", log)}
 
 
 def ends() -> list[bytes]:
@@ -67,7 +60,7 @@ def spread(broker: Broker, topic: str, records: list[bytes], seed: int, compress
 def test_four_partitions_odd_batches_and_two_restarts_give_the_same_alerts(tmp_path: Path, broker: Broker, compression: str | None) -> None:
     topic = broker.create_topic(unique("equal"), PARTITIONS)
     records = attacks(30, seed=3)
-    expected = expected_of(tmp_path, records)
+    expected = expected_of(tmp_path, records + ends())
     thirds = [records[at : at + len(records) // 3 + 1] for at in range(0, len(records), len(records) // 3 + 1)]
     with receiving() as receiver:
         for life, (share, most) in enumerate(zip(thirds, (7, 333, 50), strict=True)):
@@ -93,7 +86,7 @@ def is_active(process: Process) -> bool:
 def test_the_standby_takes_over_and_nothing_is_lost_or_said_twice(tmp_path: Path, broker: Broker) -> None:
     topic = broker.create_topic(unique("standby"), PARTITIONS)
     records = attacks(24, seed=4)
-    expected = expected_of(tmp_path, records)
+    expected = expected_of(tmp_path, records + ends())
     half = len(records) // 2
     with receiving() as receiver:
         config = settings(broker, topic, tmp_path, receiver)
@@ -116,7 +109,7 @@ def test_the_standby_takes_over_and_nothing_is_lost_or_said_twice(tmp_path: Path
 def test_a_broker_that_is_killed_and_comes_back_costs_nothing(tmp_path: Path, own_broker: Broker) -> None:
     topic = own_broker.create_topic(unique("killed"), PARTITIONS)
     records = attacks(24, seed=6)
-    expected = expected_of(tmp_path, records)
+    expected = expected_of(tmp_path, records + ends())
     half = len(records) // 2
     with receiving() as receiver:
         config = settings(own_broker, topic, tmp_path, receiver)
@@ -138,7 +131,7 @@ def test_ten_kills_on_a_topic(tmp_path: Path, broker: Broker) -> None:
     kills = 10
     topic = broker.create_topic(unique("kills"), PARTITIONS)
     records = attacks(40, seed=7)
-    expected = expected_of(tmp_path, records)
+    expected = expected_of(tmp_path, records + ends())
     share = len(records) // kills + 1
     with receiving() as receiver:
         config = settings(broker, topic, tmp_path, receiver, session_timeout_s=0.6)
@@ -159,7 +152,7 @@ def test_ten_kills_on_a_topic(tmp_path: Path, broker: Broker) -> None:
 def test_members_that_come_and_go_while_records_flow_change_nothing(tmp_path: Path, broker: Broker) -> None:
     topic = broker.create_topic(unique("joins"), PARTITIONS)
     records = attacks(30, seed=8)
-    expected = expected_of(tmp_path, records)
+    expected = expected_of(tmp_path, records + ends())
     share = len(records) // 12 + 1
     shares = [records[at : at + share] for at in range(0, len(records), share)]
     with receiving() as receiver:
