@@ -8,7 +8,7 @@ The runner owns keys, order, timers and persistence; a detector only reads the e
 import base64
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -21,7 +21,11 @@ NEVER = math.inf
 ATTACK_VERSION = "19"
 """The MITRE ATT&CK version all technique ids in this package are taken from."""
 
+SEPARATOR = "\x1f"
+"""Between the parts of a key."""
 KeyOf = Callable[[Event], str | None]
+Verdict = Literal["true", "false", "expected"]
+"""What somebody found an alert to be: an attack, a mistake of the detector, or something odd that is wanted."""
 
 
 class KeyState(msgspec.Struct):
@@ -30,6 +34,9 @@ class KeyState(msgspec.Struct):
     wake_at: float = NEVER
     """Event time of the next ``on_time``; one timer per key. Must lie after the time of the call that sets it."""
 
+
+ASK = Finding("", "", None, "tenant", "", 0.0, "update", "info", 0, 0.0, 0.0, {}, ())
+"""In place of a finding: the detector cannot tell without the peers of the key, and wants ``consider`` to be called. Compare by identity."""
 
 S = TypeVar("S", bound=KeyState)
 L = TypeVar("L", bound=Strict)
@@ -48,6 +55,15 @@ def by_actor(event: Event) -> str | None:
 def by_tenant(event: Event) -> str | None:
     """One key per tenant; the traffic of no tenant is one tenant too."""
     return f"{event.tenant or ''}\x1f"
+
+
+def tenant_of(key: str) -> str:
+    r"""The key of the tenant that a key belongs to: where its peers are remembered.
+
+    >>> tenant_of("acme\x1falice") == by_tenant(Event(kind="auth.login", tenant="acme"))
+    True
+    """
+    return f"{key.partition(SEPARATOR)[0]}{SEPARATOR}"
 
 
 def split_key(key: str) -> tuple[str | None, str]:
@@ -89,6 +105,8 @@ class Detector(Protocol[S]):
     """Outcomes that make no state, see ``Variant``."""
     ignores: frozenset[tuple[str, str | None]]
     """(kind, outcome) it is not shown, see ``Variant``."""
+    peers: "PeerMemory[Any] | None"
+    """What it remembers of whole tenants, see ``consider``; ``None`` for a detector that compares nobody with others."""
 
     def new_state(self) -> S:
         """A state that has seen nothing."""
@@ -104,6 +122,17 @@ class Detector(Protocol[S]):
 
     def on_end(self, key: str, state: S, now: float) -> Finding | None:
         """A finite input has ended at ``now``: say what is known and not yet said. Only called for keys with a timer."""
+        ...
+
+    def consider(self, key: str, state: S, peers: Any, now: float, event: Event | None) -> Finding | None:
+        """Called at once after ``on_event`` or ``on_time`` returned ``ASK``, with what is remembered of the key's tenant.
+
+        The one place where memory of a tenant is read and changed, so that the many events that need none of it do not pay for it.
+        """
+        ...
+
+    def judge(self, key: str, state: S, peers: Any, verdict: Verdict, now: float) -> None:
+        """Somebody has said what the latest alert about this key was."""
         ...
 
     def dump(self, state: S) -> Any:
@@ -142,6 +171,8 @@ class BaseDetector(Generic[S, L]):
     variants: ClassVar[Mapping[str, Variant]]
     Settings: ClassVar[type[DetectorSettings]]
     State: type[S]
+    peers: "PeerMemory[Any] | None" = None
+    """See ``Detector``."""
 
     def __init__(self, variant: str, settings: DetectorSettings) -> None:
         self.variant = variant
@@ -182,6 +213,15 @@ class BaseDetector(Generic[S, L]):
         del key, state, now
         return None
 
+    def consider(self, key: str, state: S, peers: Any, now: float, event: Event | None) -> Finding | None:
+        """See ``Detector``. Nothing, for a detector that never asks."""
+        del key, state, peers, now, event
+        return None
+
+    def judge(self, key: str, state: S, peers: Any, verdict: Verdict, now: float) -> None:
+        """See ``Detector``. Nothing: what a rule counts does not depend on what became of it."""
+        del key, state, peers, verdict, now
+
     def explain(self, finding: Finding) -> str:
         """See ``Detector``."""
         raise NotImplementedError
@@ -192,17 +232,55 @@ class BaseDetector(Generic[S, L]):
 
     def dump(self, state: S) -> Any:
         """See ``Detector``."""
-        data = msgspec.to_builtins(state, enc_hook=_encode)
-        if data["wake_at"] == NEVER:
-            data["wake_at"] = None  # JSON has no infinity
-        return data
+        return _dump(state)
 
     def load(self, version: int, data: Any) -> S:
         """See ``Detector``."""
-        if version != self.state_version:
-            raise ValueError(f"{self.name}: state version {version} cannot be read by version {self.state_version}")
-        wake_at = data["wake_at"]
-        return msgspec.convert({**data, "wake_at": NEVER if wake_at is None else wake_at}, self.State, dec_hook=_decode)
+        return _load(self.name, self.State, self.state_version, version, data)
+
+
+class PeerMemory(Generic[S]):
+    """What a detector remembers of each tenant: kept, forgotten and saved by the runner as if it were a detector that sees no events."""
+
+    kinds: ClassVar[frozenset[str]] = frozenset()
+    passive: ClassVar[frozenset[str]] = frozenset()
+    ignores: ClassVar[frozenset[tuple[str, str | None]]] = frozenset()
+    peers: ClassVar[None] = None
+
+    def __init__(self, owner: BaseDetector[Any, Any], state: type[S], *, version: int, idle_ttl_s: float, max_keys: int) -> None:
+        self.name = owner.name
+        self.variant = f"{owner.variant}_peers"
+        self.key: KeyOf = by_tenant
+        self.idle_ttl_s = idle_ttl_s
+        self.max_keys = max_keys
+        self.state_version = version
+        self.State = state
+
+    def new_state(self) -> S:
+        """See ``Detector``."""
+        return self.State()
+
+    def dump(self, state: S) -> Any:
+        """See ``Detector``."""
+        return _dump(state)
+
+    def load(self, version: int, data: Any) -> S:
+        """See ``Detector``."""
+        return _load(self.name, self.State, self.state_version, version, data)
+
+
+def _dump(state: KeyState) -> Any:
+    data = msgspec.to_builtins(state, enc_hook=_encode)
+    if data["wake_at"] == NEVER:
+        data["wake_at"] = None  # JSON has no infinity
+    return data
+
+
+def _load(name: str, wanted: type[S], wanted_version: int, version: int, data: Any) -> S:
+    if version != wanted_version:
+        raise ValueError(f"{name}: state version {version} cannot be read by version {wanted_version}")
+    wake_at = data["wake_at"]
+    return msgspec.convert({**data, "wake_at": NEVER if wake_at is None else wake_at}, wanted, dec_hook=_decode)
 
 
 def _encode(value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from detectors.base import NEVER, Detector, KeyOf
+from detectors.base import ASK, NEVER, Detector, KeyOf, KeyState, Verdict, tenant_of
 from monitor.pipeline.state import KeyedState, KeyGroup
 from monitor.rows import HELD_CHUNK, Rows, Saved, one, rows_of
 from schemas.event import KINDS, Event, Outcome
@@ -75,10 +75,14 @@ class Runner:
         self._position = -NEVER
         self._tracking = tracking
         groups: dict[KeyOf, KeyGroup] = {}
-        for detector in detectors:
+        compared = [(i, detector.peers) for i, detector in enumerate(detectors) if detector.peers is not None]
+        everyone: list[Any] = [*detectors, *(peers for _, peers in compared)]
+        for detector in everyone:
             groups.setdefault(detector.key, KeyGroup(_part(detector.key), tracking=tracking))
         self.groups = list(groups.values())
-        self.states = [KeyedState(i, detector, groups[detector.key]) for i, detector in enumerate(detectors)]
+        self.states = [KeyedState(i, detector, groups[detector.key]) for i, detector in enumerate(everyone)]
+        self._peers = {i: self.states[len(detectors) + place] for place, (i, _) in enumerate(compared)}
+        """What is remembered of tenants, by the index of the detector that compares with it."""
         self._table: dict[str, dict[str | None, list[_Rows]]] = {}
         self._build_table()
 
@@ -262,12 +266,16 @@ class Runner:
                                 next_due = timers[0][0]
                         due = state.wake_at
                         finding = on_event(key, state, event)
+                        if finding is not None:
+                            if finding is ASK:
+                                finding = self._ask(states, key, state, ts, event)
+                                next_due = timers[0][0] if timers else NEVER
+                            if finding is not None:
+                                found.append(finding)
                     except Exception as error:  # noqa: BLE001 - as above
                         self._disable(states, error)
                         table = self._table
                         continue
-                    if finding is not None:
-                        found.append(finding)
                     if state.wake_at != due:
                         heapq.heappush(timers, (state.wake_at, states.index, key))
                         next_due = timers[0][0]
@@ -313,11 +321,50 @@ class Runner:
             return
         try:
             finding: Finding | None = getattr(states.detector, method)(key, state, now)
+            if finding is ASK:
+                finding = self._ask(states, key, state, now, None)
         except Exception as error:  # noqa: BLE001 - as above
             self._disable(states, error)
             return
         if finding is not None:
             found.append(finding)
+
+    # -- peers --------------------------------------------------------------------------------------------------------------------
+
+    def _ask(self, states: KeyedState, key: str, state: KeyState, now: float, event: Event | None) -> Finding | None:
+        """Let a detector compare a key with its peers."""
+        detector: Detector[Any] = states.detector
+        return detector.consider(key, state, self._peers_of(states, key, now), now, event)
+
+    def _peers_of(self, states: KeyedState, key: str, now: float) -> KeyState | None:
+        """What a detector remembers of the tenant of a key, ready to be changed."""
+        peers = self._peers.get(states.index)
+        if peers is None:
+            return None
+        tenant = tenant_of(key)
+        if self._tracking:
+            peers.group.touch(tenant)
+        state = peers.young.get(tenant)
+        if state is None:
+            state = peers.claim(tenant)
+            if peers.rotate_at == NEVER:
+                heapq.heappush(self._timers, (peers.next_rotation(max(now, self._position)), ~peers.index, _ROTATION))
+        return state
+
+    def judge(self, detector: str, variant: str, key: str, verdict: Verdict) -> bool:
+        """Tell a detector what its latest alert about a key was. False when it remembers nothing of it, or there is no such detector."""
+        for states in self.states:
+            state = states.find(key) if states.label == f"{detector}/{variant}" else None
+            if state is None or states.label in self.failed:
+                continue
+            if self._tracking:
+                states.group.touch(key)
+            due = state.wake_at
+            states.detector.judge(key, state, self._peers_of(states, key, self._position), verdict, self._position)
+            if state.wake_at not in {due, NEVER}:
+                heapq.heappush(self._timers, (state.wake_at, states.index, key))
+            return True
+        return False
 
     def _disable(self, states: KeyedState, error: Exception) -> None:
         name = states.label
