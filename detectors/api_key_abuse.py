@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from detectors.base import Variant, by_actor
+from detectors.clients import agent_family
 from detectors.episode import MAX_EVIDENCE, EpisodeDetector, Quiet
 from detectors.key_says import counterfactual, explain, made_facts, theft_facts
 from detectors.key_use import (
@@ -23,7 +24,6 @@ from detectors.key_use import (
     name_of_network,
     note,
 )
-from detectors.new_geography import agent_family
 from detectors.privileges import grantee, short
 from detectors.settings import DetectorSettings, Seconds, matches_entity
 from detectors.windows import Distinct, remember, slide

@@ -248,6 +248,7 @@ class PeerMemory(Generic[S]):
     peers: ClassVar[None] = None
 
     def __init__(self, owner: BaseDetector[Any, Any], state: type[S], *, version: int, idle_ttl_s: float, max_keys: int) -> None:
+        self.owner = owner
         self.name = owner.name
         self.variant = f"{owner.variant}_peers"
         self.key: KeyOf = by_tenant

@@ -5,8 +5,8 @@ from functools import lru_cache
 
 import msgspec
 
+from detectors.clients import agent_family
 from detectors.episode import EpisodeState
-from detectors.new_geography import agent_family
 from detectors.places import network_of
 from detectors.windows import Distinct, remember
 from schemas.event import Event

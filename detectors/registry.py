@@ -12,6 +12,7 @@ from detectors.credential_stuffing import CredentialStuffing
 from detectors.dormant_account import DormantAccount
 from detectors.failed_login_burst import FailedLoginBurst
 from detectors.impossible_travel import ImpossibleTravel
+from detectors.learned.api_volume_anomaly import ApiVolumeAnomaly
 from detectors.mfa_change import MfaChange
 from detectors.mfa_fatigue import MfaFatigue
 from detectors.new_geography import NewGeography
@@ -51,6 +52,7 @@ DETECTORS: dict[str, DetectorClass] = {
         UnusualQuery,
         AuditLogTampering,
         SourceSilence,
+        ApiVolumeAnomaly,
     )
 }
 

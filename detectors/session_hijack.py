@@ -8,8 +8,8 @@ import msgspec
 from pydantic import Field
 
 from detectors.base import Variant
+from detectors.clients import agent_family
 from detectors.episode import EpisodeDetector, EpisodeState
-from detectors.new_geography import agent_family
 from detectors.phrases import span, times
 from detectors.places import network_of
 from detectors.settings import DetectorSettings, Seconds

@@ -5,7 +5,7 @@ import asyncio
 from rich.console import Console
 
 from detectors.base import ATTACK_VERSION
-from monitor import partitioning
+from monitor import partitioning, state_file
 from monitor.app import Parts
 from monitor.connections import Connections
 from monitor.delivering import send_test
@@ -50,6 +50,9 @@ def check(settings: Settings) -> None:
     partitioning.check(settings)
     parts = Parts(settings)
     Connections(settings).make_sinks(settings)
+    warm_start = settings.service.warm_start
+    if warm_start is not None:
+        state_file.check(warm_start, "service.warm_start")
     if settings.kafka is not None:
         asyncio.run(reach(settings.kafka))
     say = Console(highlight=False, markup=False, soft_wrap=True).print

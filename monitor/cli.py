@@ -100,7 +100,10 @@ def common(
     )
 
 
-@app.command(epilog="Example: watchfloor replay --report report.html --out alerts.jsonl /var/log/auth.log /var/log/nginx/")
+@app.command(
+    epilog="Example: watchfloor replay --report report.html --out alerts.jsonl /var/log/auth.log /var/log/nginx/  "
+    "To learn from history: watchfloor replay --learn-only --state-out state.db /var/log/old/"
+)
 @_guarded
 def replay(
     files: Annotated[
@@ -132,10 +135,17 @@ def replay(
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time: 1x, 60x.")] = "max",
     deliver: Annotated[bool, typer.Option("--deliver", help="Also send alerts to the configured sinks.")] = False,  # noqa: FBT002
     fail_on: Annotated[SeverityName | None, typer.Option(help="Exit with 1 when an alert of this severity or worse was found.")] = None,
+    state_in: Annotated[Path | None, typer.Option(metavar="FILE", help="Begin with what a state file remembers of earlier logs.")] = None,
+    state_out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Save all that detectors remember at the end; for --state-in and service.warm_start."),
+    ] = None,
+    learn_only: Annotated[bool, typer.Option("--learn-only", help="Write and deliver no alerts; needs --state-out.")] = False,  # noqa: FBT002
 ) -> int:
     """Run log files through the pipeline, in event time."""
     from monitor import replaying  # noqa: PLC0415 - other commands start faster without it
     from monitor.engines.replay import Options  # noqa: PLC0415
+    from monitor.learning import History  # noqa: PLC0415
 
     if "" in files:
         raise ConfigurationError("FILE: the name is empty; name a file or folder, or - for standard input")
@@ -156,7 +166,8 @@ def replay(
     outputs = replaying.Outputs(
         config=config, out=out, out_format=out_format.value, final=final, report=report, rejects=rejects, deliver=deliver
     )
-    return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value)
+    history = History(state_in=state_in, state_out=state_out, learn_only=learn_only)
+    return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value, history)
 
 
 @app.command(epilog="Example: watchfloor run -c watchfloor.yaml")

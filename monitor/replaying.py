@@ -16,6 +16,7 @@ from monitor import __version__
 from monitor.app import Parts, tune_memory
 from monitor.delivering import deliver
 from monitor.engines.replay import Options, Pace, Replay
+from monitor.learning import History
 from monitor.report import page, table
 from monitor.report.summary import Summary
 from monitor.report.tally import top
@@ -54,14 +55,17 @@ def replay(  # one step after the other
     outputs: Outputs,
     speed: float | None = None,
     fail_on: Severity | None = None,
+    history: History | None = None,
 ) -> int:
     """Run it; the exit code.
 
     Raises ``ConfigurationError``, ``OutputError``, and ``InputError``: at once when nothing can be read, and after all is written when
     some input could not be read to its end.
     """
+    history = History() if history is None else history
+    history.check({**_shown(outputs), "--fail-on": fail_on is not None})
     sources = expand(files)
-    _spare(sources, settings, outputs)
+    _spare(sources, settings, outputs, history)
     console = Console(stderr=True)
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectFile(outputs.rejects))
@@ -70,7 +74,14 @@ def replay(  # one step after the other
         if outputs.report is not None:
             _check_writable(outputs.report)
         progress = stack.enter_context(_Progress(console))
-        engine = Replay(parts.core, options, pace=None if speed is None else pacer(speed), on_progress=progress.show)
+        history.begin(parts.core)
+        engine = Replay(
+            parts.core,
+            options,
+            pace=None if speed is None else pacer(speed),
+            on_progress=progress.show,
+            on_read=None if history.state_out is None else lambda: history.save(parts.core, engine),
+        )
         progress.engine = engine
         tune_memory()
         began = time.perf_counter()
@@ -93,6 +104,7 @@ def replay(  # one step after the other
         seconds = time.perf_counter() - began
         deliver(settings, remote, list(last.values()) if outputs.final else to_send)
     summary = summarise(parts, engine, list(last.values()), versions, seconds)
+    summary.notes, summary.learn_only = history.said + summary.notes, history.learn_only
     try:
         if outputs.report is not None:
             _write(outputs.report, page.render(summary))
@@ -169,16 +181,32 @@ def _remote(settings: Settings, outputs: Outputs) -> list[str]:
     return [name for name, sink in settings.sinks.items() if not isinstance(sink, FileSink | StdoutSink)] if outputs.deliver else []
 
 
-def _spare(sources: Sequence[Path | Stdin], settings: Settings, outputs: Outputs) -> None:
+def _shown(outputs: Outputs) -> dict[str, bool]:
+    """Options by which somebody hears of alerts, and whether they were given."""
+    return {
+        "--out": outputs.out is not None,
+        "--final": outputs.final,
+        "--report": outputs.report is not None,
+        "--deliver": outputs.deliver,
+    }
+
+
+def _spare(sources: Sequence[Path | Stdin], settings: Settings, outputs: Outputs, history: History) -> None:
     """Refuse to write over what is read, or two outputs into one file. Raises ``ConfigurationError`` before anything is opened."""
     places = settings.geography
     taken: dict[object, str] = {}
     for source in sources:
         taken[_identity(0 if source is STDIN else source)] = "one of the inputs"
-    for read, what in ((outputs.config, "the configuration"), (places.city_db, "the city database"), (places.asn_db, "the ASN database")):
+    for read, what in (
+        (outputs.config, "the configuration"),
+        (places.city_db, "the city database"),
+        (places.asn_db, "the ASN database"),
+        (history.state_in, "the state file that is read"),
+    ):
         if read is not None:
             taken[_identity(read)] = what
     written: list[tuple[str, Path | None]] = [("--out", outputs.out), ("--report", outputs.report), ("--rejects", outputs.rejects)]
+    written.append(("--state-out", history.state_out))
     if outputs.deliver:
         written += [(f"sinks.{name}.path", sink.path) for name, sink in settings.sinks.items() if isinstance(sink, FileSink)]
     for option, path in written:

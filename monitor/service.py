@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
-from monitor import __version__, checkpoint, logs, partitioning
+from monitor import __version__, checkpoint, logs, partitioning, state_file
 from monitor.alerts import outbox
 from monitor.alerts.deliver import Delivery
 from monitor.app import Parts, tune_memory
@@ -76,6 +76,7 @@ class Service:
             idle_s=settings.service.idle_s,
             max_record_bytes=settings.max_record_bytes,
             adopt=settings.store.adopt,
+            learn=None if settings.service.warm_start is None else self._learn,
         )
         self.connections.on_revoke(self.engine.settle)
         app = build_app(settings.http, self.telemetry, self.readiness, self.recent_alerts, __version__)
@@ -155,6 +156,15 @@ class Service:
 
     def _make_core(self, on_reject: OnReject) -> Core:
         return Parts(self.settings, on_reject, tracking=True).core
+
+    def _learn(self, core: Core) -> None:
+        path = self.settings.service.warm_start
+        assert path is not None
+        learned, about = state_file.load(core, path, "service.warm_start")
+        done, *limits = state_file.notes(learned, about, path)
+        log.info("warm start: %s", done)
+        for note in limits:
+            log.warning("warm start: %s", note)
 
     def _know(self) -> None:
         detectors = [name for name in self.settings.detectors.__class__.model_fields if getattr(self.settings.detectors, name).enabled]
@@ -254,10 +264,11 @@ class Service:
         core = self.engine.core
         checks: dict[str, tuple[bool, str]] = {"running": (not self._stopping.is_set(), "stopping" if self._stopping.is_set() else "")}
         if core is None:
-            return checks | {"reads": (False, "stands by for another process of the group, or has not begun yet")}
+            why = "stands by for another process of the group, or has not begun yet"
+            return checks | {"reads": (False, "another process holds the lock of the store" if self.engine.is_waiting else why)}
         behind = [time.time() - core.inputs[name].believed for name in core.inputs.keys() - self.engine.caught_up]
         lag_s = max((each for each in behind if each < float("inf")), default=0.0)
-        checks["reads"] = (True, "")
+        checks["reads"] = (bool(core.inputs), "" if core.inputs else "nothing of what is configured is there")
         checks["lag"] = (lag_s <= self.settings.service.max_lag_s, f"{lag_s:.0f} s behind the events")
         checks["store"] = (not self.engine.is_failing, "a checkpoint could not be written" if self.engine.is_failing else "")
         for name, state in ({} if self._delivery is None else self._delivery.state()).items():

@@ -93,6 +93,10 @@ class ServiceSettings(Strict):
     rejects_file: Path | None = Field(
         default=None, description="File that rejected records are added to, whole, with the reason; for inputs that are not of Kafka."
     )
+    warm_start: Path | None = Field(
+        default=None,
+        description="State file of `replay --state-out` to begin with; used only while the store has no checkpoint. See [warm start](warm-start.md).",
+    )
 
 
 def _check_name(name: str) -> str:

@@ -20,6 +20,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as CONT
 from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
 from prometheus_client.registry import Collector
 
+from monitor.telemetry_learned import LearnedCollector
 from monitor.telemetry_table import METRICS, PREFIX, Metric
 from schemas.alert import Alert
 from schemas.errors import REJECT_REASONS
@@ -32,8 +33,6 @@ Result = Literal["sent", "failed", "refused", "unreachable", "expired", "repeate
 """What became of an attempt to deliver: taken; a fault of the sink itself; never to be taken; may be taken later; given up for its age. And
 beside its own result: made again, because the process died before it knew how the one before had ended; or what it is about cannot be read."""
 RESULTS: frozenset[str] = frozenset(get_args(Result))
-STAGES = ("cold", "learning", "mature")
-"""How much a learned model knows of its key."""
 DELIVERY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CHECKPOINT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 STALL_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -133,11 +132,12 @@ class _Rising:
 class _FactsCollector(Collector):
     """Reads the facts when the page is asked for."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         self.facts: PipelineFacts | None = None
         self.detectors: set[str] = set()
         self._clock = clock
         self._rising = {metric.name: _Rising() for metric in METRICS if metric.read and metric.type == "counter"}
+        self._learned = LearnedCollector(lambda: () if self.facts is None else self.facts.states, self._event_time, monotonic)
 
     def count(self, *, baseline: bool = False) -> None:
         """Take in what has risen since the last time."""
@@ -173,6 +173,12 @@ class _FactsCollector(Collector):
         yield _gauge("consumer_lag_records", lag)
         yield _gauge("held_events", {(): 0 if facts is None else facts.held_events})
         yield _gauge("open_alerts", {(): 0 if facts is None else facts.open_alerts})
+        yield from self._learned.collect()
+
+    def _event_time(self) -> float:
+        """How far the furthest input has come; the clock where none has begun."""
+        reached = [] if self.facts is None else [given.believed for given in list(self.facts.inputs.values())]
+        return max((each for each in reached if math.isfinite(each)), default=self._clock())
 
     def _sources(self, facts: PipelineFacts | None) -> Iterator[Family]:
         behind: dict[tuple[str, ...], float] = {}
@@ -217,7 +223,7 @@ class Telemetry:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # a series beside each counter, that says when it began, and that nobody asks for
         self.registry = CollectorRegistry()
         self._clock, self._monotonic = clock, monotonic
-        self._collector = _FactsCollector(clock)
+        self._collector = _FactsCollector(clock, monotonic)
         self._detectors: set[str] = set()
         self._sinks: set[str] = set()
         self._oldest: dict[str, float | None] = {}
@@ -315,11 +321,6 @@ class Telemetry:
     def position_reset(self, topic: str) -> None:
         """A partition of this topic (of the configuration) could not go on where it was."""
         self._of["positions_reset_total"].labels(topic).inc()
-
-    def maturity(self, detector: str, stages: Mapping[str, int]) -> None:
-        """How many models of a learned detector are in each of ``STAGES``."""
-        for stage in STAGES:
-            self._of["model_maturity"].labels(_known(detector, self._detectors), stage).set(stages.get(stage, 0))
 
     # -- what is shown ------------------------------------------------------------------------------------------------------------
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import msgspec
 
-from detectors.base import ATTACK_VERSION, BaseDetector
+from detectors.base import ATTACK_VERSION, BaseDetector, Verdict
 from detectors.phrases import span, times
 from monitor.alerts.incidents import Incidents, Member
 from monitor.rows import Rows, Saved, one, rows_of
 from schemas.alert import Alert, Attack, Entity, Related, Status
-from schemas.finding import Finding
-from schemas.severity import Severity, worst
+from schemas.finding import EntityType, Finding
+from schemas.severity import RANK, Severity, worst
 from schemas.stamps import rfc3339
 from schemas.text import printable
 
@@ -44,6 +44,21 @@ class Past(msgspec.Struct):
     evidence: tuple[str, ...]
     number: int = 0
     """Resolved as the how-manieth of all alerts."""
+    subject: "Subject | None" = None
+    """``None``: it was resolved by a version that did not keep it."""
+    verdict: str | None = None
+    goes_on: bool = False
+    """Whether it was resolved by a verdict alone: its detector has not said yet that the attack is over."""
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What an alert is about; enough to find the state it came from."""
+
+    detector: str
+    variant: str
+    tenant: str | None
+    entity_type: EntityType
+    entity: str
 
 
 class Row(msgspec.Struct):
@@ -73,6 +88,8 @@ class Correlator:
         self._incidents = Incidents()
         self._last: dict[str, Finding] = {}
         self._past: dict[str, Past] = {}
+        self._keys: dict[str, str] = {}
+        """Id of an alert that is open or remembered → its ``dedup_key``."""
         self._resolved = 0
         self._touched: dict[str, None] | None = None
 
@@ -102,7 +119,10 @@ class Correlator:
             if finding.phase == "open":
                 self._remember(key, member, self._last[key])  # its detector forgot it in a flood, and begins to count anew
         elif finding.phase == "close":
-            return None  # it was forgotten for want of room, and said so then
+            self._over(key)
+            return None  # it was forgotten for want of room, or resolved by a verdict, and said so then
+        elif self._is_settled(key, finding):
+            return None
         else:
             member = self._open(key, finding, links)
         member.severity = worst(member.severity, finding.severity)
@@ -117,9 +137,10 @@ class Correlator:
 
     def _open(self, key: str, finding: Finding, links: list[str]) -> Member:
         past = self._past.get(key)
-        if past is not None and finding.first_seen - past.last_seen > self._reopen_s:
+        is_new = finding.phase == "open" and not self._detectors[finding.detector].comes_back
+        if past is not None and (is_new or finding.first_seen - past.last_seen > self._reopen_s):
             past = None
-            del self._past[key]
+            self._forget(key)
         elif past is not None and finding.phase != "open":
             past.count = past.earlier  # it was resolved for want of room only: this finding counts all of it
         member = Member(
@@ -133,15 +154,19 @@ class Correlator:
             number=0,
             version=0 if past is None else past.version,
             fired_at=finding.ts if past is None else past.fired_at,
+            # Whoever found it to be an attack meant all of it; whoever found it to be none, only what there was.
+            verdict=past.verdict if past is not None and past.verdict == "true" else None,
         )
+        if past is not None:
+            past.goes_on = False
+        self._keys[member.alert_id] = key
         self._incidents.open(member)
         return member
 
     def _resolve(self, key: str, member: Member, finding: Finding) -> None:
         self._incidents.close(key)
         self._last.pop(key, None)
-        if self._detectors[finding.detector].comes_back or finding.phase != "close":
-            self._remember(key, member, finding)
+        self._remember(key, member, finding)
 
     def _remember(self, key: str, member: Member, finding: Finding) -> None:
         whole = self._whole(finding)
@@ -149,7 +174,7 @@ class Correlator:
         if len(self._past) >= self._max_open:
             oldest = next(iter(self._past))
             self._touch(oldest)
-            del self._past[oldest]
+            self._forget(oldest)
         self._resolved += 1
         self._past[key] = Past(
             member.alert_id,
@@ -162,7 +187,18 @@ class Correlator:
             whole.count - finding.count,
             whole.evidence,
             self._resolved,
+            Subject(finding.detector, finding.variant, finding.tenant, finding.entity_type, finding.entity),
+            member.verdict,
         )
+
+    def _forget(self, key: str) -> None:
+        """Remember no more of an alert that has resolved."""
+        past = self._past.pop(key)
+        member = self._incidents.members.get(key)
+        if member is None:
+            self._last.pop(key, None)
+        if member is None or member.alert_id != past.alert_id:
+            self._keys.pop(past.alert_id, None)
 
     def _whole(self, finding: Finding) -> Finding:
         """The finding with what its attack did before it paused."""
@@ -193,6 +229,8 @@ class Correlator:
         others = [other for other in self._incidents.of(member) if other is not member]
         summary = _words(detector.explain, finding)
         facts = dict(finding.facts)
+        if member.verdict is not None:
+            facts["verdict"] = member.verdict
         if finding.late_s > 0:
             facts["late_s"] = round(finding.late_s, 3)
             summary += f" The event that showed it came {span(finding.late_s)} too late."
@@ -223,6 +261,72 @@ class Correlator:
             related=tuple(Related(other.detector, other.alert_id) for other in others[:MAX_RELATED]),
             inhibited_by=member.led_by,
         )
+
+    # -- verdicts -----------------------------------------------------------------------------------------------------------------
+
+    def subject(self, alert_id: str) -> Subject | None:
+        """What an alert is about, and ``None`` when it is neither open nor remembered."""
+        key = self._keys.get(alert_id)
+        if key is None:
+            return None
+        member = self._incidents.members.get(key)
+        if member is None or member.alert_id != alert_id:
+            return self._past[key].subject
+        last = self._last[key]
+        return Subject(last.detector, last.variant, last.tenant, last.entity_type, last.entity)
+
+    def verdict(self, alert_id: str) -> str | None:
+        """What an alert that is open or remembered was found to be, if anything."""
+        key = self._keys[alert_id]
+        member = self._incidents.members.get(key)
+        return self._past[key].verdict if member is None else member.verdict
+
+    def judge(self, alert_id: str, verdict: Verdict) -> list[Alert]:
+        """Somebody has found out what an alert is. Versions that come of it; of an alert for which ``subject`` knows something.
+
+        One that is none resolves, and what its detector still says of the same attack is left unsaid: all of it when it is expected, what is
+        no graver when the detector was wrong. One that is an attack after all fires again, if it has not ended meanwhile.
+        """
+        key = self._keys[alert_id]
+        self._touch(key)
+        member = self._incidents.members.get(key)
+        if member is None:
+            past = self._past[key]
+            past.verdict = verdict
+            return [self._fire_again(key)] if verdict == "true" and past.goes_on else []
+        member.verdict = verdict
+        if verdict == "true":
+            return []
+        member.version += 1
+        last = self._last[key]
+        alert = self._alert(member, last, "resolved")
+        self._incidents.close(key)
+        self._remember(key, member, last)
+        self._past[key].goes_on = True
+        return [alert]
+
+    def _fire_again(self, key: str) -> Alert:
+        last = msgspec.structs.replace(self._last[key], phase="update")
+        member = self._open(key, last, [_entity_key(last.tenant, kind, value) for kind, value in last.links])
+        member.version += 1
+        return self._alert(member, last, "firing")
+
+    def _is_settled(self, key: str, finding: Finding) -> bool:
+        """Whether a finding goes on about something that was found to be no attack, and need not be said."""
+        past = self._past.get(key)
+        if past is None or not past.goes_on or finding.phase == "open":
+            return False
+        if past.verdict == "false" and RANK[finding.severity] > RANK[past.severity]:
+            return False
+        past.count, past.last_seen = past.earlier + finding.count, max(past.last_seen, finding.last_seen)
+        self._last[key] = finding
+        return True
+
+    def _over(self, key: str) -> None:
+        past = self._past.get(key)
+        if past is not None and past.goes_on:
+            past.goes_on = False
+            del self._last[key]
 
     # -- persistence --------------------------------------------------------------------------------------------------------------
 
@@ -255,6 +359,8 @@ class Correlator:
         self._last = {key: row.last for key, row in rows.items() if row.last is not None}
         past = sorted(((key, row.past) for key, row in rows.items() if row.past is not None), key=lambda item: item[1].number)
         self._past = dict(past)
+        self._keys = {each.alert_id: key for key, each in past if each.subject is not None}
+        self._keys |= {member.alert_id: key for key, member in self._incidents.members.items()}
         self._resolved, self.forgotten = head["resolved"], head["forgotten"]
         self._touched = {}
 

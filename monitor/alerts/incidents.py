@@ -30,6 +30,8 @@ class Member(msgspec.Struct):
     fired_at: float = 0.0
     led_by: str | None = None
     """Id of the alert that leads it; kept when it resolves."""
+    verdict: str | None = None
+    """What somebody found it to be."""
 
 
 class Incidents:

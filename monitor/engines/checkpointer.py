@@ -32,6 +32,8 @@ RETRY_S = (0.5, 30.0)
 
 Insert = Callable[[sqlite3.Connection, Sequence[Alert], float], int]
 """Puts alerts into the outbox, within a transaction."""
+Promise = asyncio.Future[None]
+"""Done once something is safe; cancelled when this process will not make it so."""
 
 
 class Meters(Protocol):
@@ -50,6 +52,7 @@ class _Job(msgspec.Struct):
     capture: Capture
     positions: dict[str, Any]
     alerts: list[Alert]
+    promises: list[Promise]
     began: float
     cost_s: float = 0.0
     """Time of the loop it took."""
@@ -79,6 +82,8 @@ class Checkpointer:
     ) -> None:
         self.waiting: list[Alert] = []
         """Alerts that are in no checkpoint yet."""
+        self.promises: list[Promise] = []
+        """Of what was done since the last checkpoint began: somebody waits until it is safe."""
         self.failing = False
         """The store cannot be written at present: the stream should wait."""
         self._store, self._insert, self._labels, self._meters = store, insert, labels, meters
@@ -87,6 +92,7 @@ class Checkpointer:
         self._everything = True
         self._job: _Job | None = None
         self._writing: asyncio.Task[None] | None = None
+        self._promised: list[Promise] = []
         self._cost_s = 0.0
         self._ended = float("-inf")  # the first one at once: it says where inputs begin that no checkpoint knew
 
@@ -107,20 +113,21 @@ class Checkpointer:
     def due(self, *, changed: bool, behind: bool = False) -> bool:
         """Whether to begin one now. ``changed``: something was read since the last one; else one now and then shows that the store still works.
 
-        ``behind``: there is a backlog, so that an alert is late anyhow and need not be hurried.
+        ``behind``: there is a backlog, so that an alert is late anyhow and need not be hurried; a promise always is.
         """
         if self.under_way:
             return False
         rested = time.monotonic() - self._ended
-        if self.waiting and not behind:
+        if self.promises or (self.waiting and not behind):
             return rested >= self._cost_s / URGENT_SHARE
         return rested >= max(self._interval_s if changed else 4 * self._interval_s, self._cost_s / SHARE)
 
     def begin(self, core: Core, positions: Mapping[str, Any]) -> None:
         """Take note of what has changed, as of now."""
         began = time.monotonic()
-        self._job = _Job(core.capture(everything=self._everything), dict(positions), self.waiting, began)
-        self._everything, self.waiting = False, []
+        self._job = _Job(core.capture(everything=self._everything), dict(positions), self.waiting, self.promises, began)
+        self._everything, self.waiting, self.promises = False, [], []
+        self._promised += self._job.promises
         self._job.stood(began)
 
     async def step(self) -> None:
@@ -155,6 +162,8 @@ class Checkpointer:
         self._job = None
         if self._writing is not None:
             self._writing.cancel()
+        for promise in (*self._promised, *self.promises):
+            promise.cancel()
 
     async def _write(self, job: _Job) -> None:
         rows = job.capture.rows
@@ -180,4 +189,8 @@ class Checkpointer:
             log.warning("checkpoints can be written again; reading goes on")
             self.failing = False
         self._meters.checkpointed(time.monotonic() - job.began, job.stall_s, sum(each.size for each in rows))
+        for promise in job.promises:
+            if not promise.done():
+                promise.set_result(None)
+        self._promised = []
         await self._saved(job.positions)

@@ -9,11 +9,14 @@ from typing import Any
 
 from detectors.base import BaseDetector
 from monitor.alerts.correlate import Correlator
+from monitor.engines.judging import Judging
 from monitor.pipeline.geography import Geography
 from monitor.pipeline.ingest import Ingest, OnReject
+from monitor.pipeline.learned import Learned
 from monitor.pipeline.runner import Exempt, OnFailure, Runner
 from monitor.pipeline.seen import Seen
 from monitor.rows import Capture, Rows, Saved, one, rows_of
+from monitor.verdicts import Given, Judged
 from schemas.alert import Alert
 from schemas.event import Event
 from schemas.finding import Finding
@@ -45,6 +48,7 @@ class Core:
         self.inputs: dict[str, Ingest] = {}
         self.runner = Runner(detectors, lateness_s, exempt, on_failure, tracking=tracking)
         self.correlator = Correlator({detector.name: detector for detector in detectors}, runbooks, max_open_alerts)
+        self.judging = Judging(detectors, self.runner, self.correlator, exempt)
         self.geography = geography
         self._seen = Seen(dedupe_events)
         self._on_reject: OnReject = on_reject or (lambda *_: None)
@@ -99,12 +103,20 @@ class Core:
         """No input has anything, and event time has come to ``ts`` all the same."""
         return self._alerts(self.runner.advance(ts))
 
+    def settle(self) -> list[Alert]:
+        """All inputs have been read, and nothing earlier can come. What is then still unsaid, ``finish`` says."""
+        return self._alerts(self.runner.settle())
+
     def finish(self) -> list[Alert]:
         """All inputs have ended."""
         return self._alerts(self.runner.finish())
 
     def _alerts(self, findings: list[Finding]) -> list[Alert]:
-        return self.correlator.take(findings) if findings else []
+        return self.judging.take(findings)
+
+    def judge(self, given: Given) -> Judged:
+        """Apply what somebody found an alert to be. Between two batches only. Raises ``UnknownAlertError`` and ``BadVerdictError``."""
+        return self.judging.judge(given)
 
     # -- persistence --------------------------------------------------------------------------------------------------------------
 
@@ -116,6 +128,7 @@ class Core:
         rows = [
             *self.runner.changed(everything=everything),
             *self.correlator.changed(everything=everything),
+            *self.judging.changed(everything=everything),
             *self._seen.changed(everything=everything),
             Rows("inputs", {name: ingest.dump() for name, ingest in self.inputs.items()}, whole=True),
         ]
@@ -136,3 +149,23 @@ class Core:
         for name in self.runner.sources.keys() - self.inputs.keys():
             self.runner.close(name)
         self.correlator.restore(saved)
+        self.judging.restore(saved)
+
+    # -- going on from a history --------------------------------------------------------------------------------------------------
+
+    def remembered(self) -> Capture:
+        """All that detectors remember, for a pipeline that reads something else, once everything is read (``settle``).
+
+        With it the ids of the last events, so that what that one reads again counts once. The numbers of equal lines are not among it: they
+        would give a line that is read again another id.
+        """
+        rows = [*self.runner.remembered(), *self._seen.changed(everything=True)]
+        values, _, generation = self.memory.sessions.changed(everything=True)
+        rows += (Rows("sessions", values, whole=True), Rows("sessions_head", {"": {"generation": generation}}))
+        return Capture(rows, self.runner.groups)
+
+    def learn(self, saved: Saved) -> Learned:
+        """Take over what another pipeline ``remembered``, before any input is opened. Raises ``LookupError`` where it is not whole."""
+        self.memory.sessions.load(rows_of(saved, "sessions"), one(saved, "sessions_head")["generation"])
+        self._seen.restore(saved)
+        return self.runner.learn(saved)

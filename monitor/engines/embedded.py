@@ -8,14 +8,16 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from monitor import checkpoint
-from monitor.engines.checkpointer import Checkpointer, Insert, Meters
+from monitor.engines.checkpointer import Checkpointer, Insert
 from monitor.engines.core import Core
+from monitor.engines.facts import Facts
+from monitor.engines.parties import Listener, Rejects, Shared
 from monitor.pipeline.ingest import OnReject
 from monitor.sources.live import Arrived, LiveInput, LiveSource
-from monitor.store import Store
+from monitor.store import BusyError, Store
 from schemas.alert import Alert
 from schemas.errors import RejectError
 from schemas.formats import FORMATS
@@ -36,49 +38,12 @@ CLOCK_STEP_S = 1.0
 """How often event time is moved on while nothing arrives."""
 
 
-class Listener(Meters, Protocol):
-    """Whom the engine tells what happens."""
-
-    def count_alerts(self, alerts: Sequence[Alert]) -> None:
-        """Alert versions the pipeline has made."""
-        ...
-
-    async def activated(self) -> None:
-        """This process reads from now on; also after a reload."""
-        ...
-
-    def saved(self) -> None:
-        """Alerts may be waiting in the outbox."""
-        ...
-
-    async def deactivated(self) -> None:
-        """Another process reads from now on."""
-        ...
-
-
-class Rejects(Protocol):
-    """Where records that are no events are kept."""
-
-    def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
-        """Take one; it is safe after ``flush``."""
-        ...
-
-    @property
-    def is_full(self) -> bool:
-        """Whether so much waits to become safe that no more should be taken."""
-        ...
-
-    async def flush(self) -> None:
-        """All that was kept so far is safe when this returns."""
-        ...
-
-
 MakeCore = Callable[[OnReject], Core]
 """Makes a fresh pipeline with ``tracking``, which hands rejected records to the given function."""
 
 
-class Embedded:
-    """``labels``: the configured inputs; ``adopt``: go on with a store of more inputs than are configured."""
+class Embedded(Facts):
+    """``labels``: the configured inputs; ``adopt``: go on with a store of more inputs; ``learn``: what a core knows where there is no checkpoint."""
 
     def __init__(
         self,
@@ -94,10 +59,11 @@ class Embedded:
         idle_s: float = IDLE_S,
         max_record_bytes: int = 1_048_576,
         adopt: bool = False,
+        learn: Callable[[Core], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.core: Core | None = None
-        """``None`` while another process is the active one."""
+        self.is_waiting = False
+        """Whether another process holds the lock of the store that this one is to take over."""
         self.caught_up: set[str] = set()
         """Inputs that had nothing more when they were asked last."""
         self.labels: dict[str, str] = {}
@@ -106,13 +72,15 @@ class Embedded:
         self._make_core, self._sources, self._store, self._insert = make_core, sources, store, insert
         self._rejects, self._listener, self._configured = rejects, listener, labels
         self._interval_s, self._idle_s, self._adopt, self._clock = interval_s, idle_s, adopt, clock
-        self._max_record_bytes = max_record_bytes
+        self._max_record_bytes, self._learn = max_record_bytes, learn
         self._checkpointer: Checkpointer | None = None
         self._positions: dict[str, Any] = {}
         self._generations: list[int] = [0] * len(sources)
         self._last_record: dict[str, float] = {}
         self._last_caught_up: dict[str, float] = {}
         self._resting: set[str] = set()
+        self._reached = float("-inf")
+        """Event time to which inputs had come that are gone."""
         self._changed = False
         self._moved = 0.0
         self._stopping = asyncio.Event()
@@ -235,7 +203,7 @@ class Embedded:
                 self._found(core.rest(name))
         if self._resting >= core.inputs.keys() and now - self._moved >= CLOCK_STEP_S:
             self._moved = now
-            reached = max((ingest.believed for ingest in core.inputs.values()), default=float("-inf"))
+            reached = max((ingest.believed for ingest in core.inputs.values()), default=self._reached)
             if reached > float("-inf"):
                 quiet_s = now - max(self._last_record.values())
                 # As long after the last event as the inputs have been quiet; so old records that are fed in slowly stay in time.
@@ -261,19 +229,37 @@ class Embedded:
     async def _follow_ownership(self) -> None:
         generations = [source.generation for source in self._sources]
         inputs = [each for source in self._sources for each in source.inputs]
-        if not all(generations) or not inputs:
+        if not all(generations) or not all(source.is_active for source in self._sources if isinstance(source, Shared)):
             if self.core is not None:
                 log.warning("another process of the group reads now; this one stands by")
                 await self._stand_by()
-            return
-        if generations != self._generations or self.core is None:
+        elif generations != self._generations or self.core is None:
             await self._stand_by()
             self._generations = generations
-            await self._activate(inputs)
+            if inputs:
+                await self._try_to_activate(inputs)
         else:
+            there = {each.source for each in inputs}
+            for name in self.labels.keys() - there:
+                self._close(self.core, name)
             for each in inputs:
                 if each.source not in self.labels:
                     self._open(self.core, each)  # a partition that is new
+
+    async def _try_to_activate(self, inputs: Sequence[LiveInput]) -> None:
+        try:
+            await self._activate(inputs)
+        except BusyError:
+            if not self.is_waiting:
+                self.is_waiting = True
+                log.warning(
+                    "the store is locked by the process that was active before, which may be frozen: this one waits for it; "
+                    "let that process go on, or kill it"
+                )
+            return
+        if self.is_waiting:
+            self.is_waiting = False
+            log.info("the store is free again, and taken over")
 
     async def _stand_by(self) -> None:
         if self.core is not None:
@@ -288,7 +274,7 @@ class Embedded:
     async def _activate(self, inputs: Sequence[LiveInput], *, take_over: bool = True) -> None:
         """Take the store over, go on where it says, and remember what it remembers."""
         if take_over:
-            await self._store.take_over()
+            await self._store.take_over(self._check_store)
         core = self._make_core(self._rejects.keep)
         self._positions, self.labels, self._last_record, self._last_caught_up = {}, {}, {}, {}
         self.caught_up, self._resting = set(), set()
@@ -303,9 +289,13 @@ class Embedded:
         )
 
         def restore(db: sqlite3.Connection) -> dict[str, Any]:
-            checkpoint.check(db, self._configured, adopt=self._adopt)
             if not checkpoint.is_there(db):
+                if self._learn is not None:
+                    self._learn(core)
                 return {}
+            if self._learn is not None:
+                log.info("service.warm_start is not used: the store has a checkpoint, which is newer")
+                self._learn = None
             core.restore(checkpoint.Reading(db), {each.source: _parser(core, each) for each in inputs})
             return checkpoint.positions(db)
 
@@ -322,6 +312,24 @@ class Embedded:
             await source.seek(self._positions)
         self.core, self._checkpointer = core, checkpointer
         await self._listener.activated()
+
+    def _check_store(self, db: sqlite3.Connection) -> None:
+        """Whether it is a store of these inputs, before anybody is kept from writing it. Raises ``ConfigurationError``."""
+        checkpoint.check(db, self._configured, adopt=self._adopt)
+        for source in self._sources:
+            if isinstance(source, Shared) and source.cluster is not None:
+                checkpoint.bind(db, source.cluster, source.owns, adopt=self._adopt)
+
+    def _close(self, core: Core, name: str) -> None:
+        """An input is gone, as a topic that was deleted: nothing waits for it any more."""
+        self._reached = max(self._reached, core.inputs[name].believed)
+        self._found(core.close(name))
+        self._found(core.advance(float("-inf")))
+        del core.inputs[name], self.labels[name]
+        self.caught_up.discard(name)
+        self._resting.discard(name)
+        self._last_caught_up.pop(name, None)
+        self._changed = True
 
     def _open(self, core: Core, each: LiveInput) -> None:
         self.labels[each.source] = each.label or each.source
@@ -351,36 +359,6 @@ class Embedded:
     def is_failing(self) -> bool:
         """Whether the last checkpoint could not be written."""
         return self._checkpointer is not None and self._checkpointer.failing
-
-    @property
-    def inputs(self) -> Mapping[str, Any]:
-        """See ``PipelineFacts``."""
-        return {} if self.core is None else self.core.inputs
-
-    @property
-    def late(self) -> Mapping[str, int]:
-        """See ``PipelineFacts``."""
-        return {} if self.core is None else self.core.runner.late_by
-
-    @property
-    def states(self) -> Sequence[Any]:
-        """See ``PipelineFacts``."""
-        return () if self.core is None else self.core.runner.states
-
-    @property
-    def failed(self) -> Mapping[str, str]:
-        """See ``PipelineFacts``."""
-        return {} if self.core is None else self.core.runner.failed
-
-    @property
-    def held_events(self) -> int:
-        """See ``PipelineFacts``."""
-        return 0 if self.core is None else self.core.runner.held
-
-    @property
-    def open_alerts(self) -> int:
-        """See ``PipelineFacts``."""
-        return 0 if self.core is None else self.core.correlator.open
 
     def lag(self) -> Mapping[tuple[str, str], int]:
         """See ``PipelineFacts``."""

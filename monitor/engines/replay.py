@@ -60,7 +60,11 @@ class _Reader:
 
 
 class Replay:
-    """Reads some inputs to their end. ``on_progress`` is called after each batch with compressed bytes read and events so far."""
+    """Reads some inputs to their end.
+
+    ``on_progress`` is called after each batch with compressed bytes read and events so far; ``on_read`` once all is read, before the detectors
+    are told that nothing more will come.
+    """
 
     def __init__(
         self,
@@ -70,6 +74,7 @@ class Replay:
         pace: Pace | None = None,
         on_progress: Callable[[int, int], None] | None = None,
         on_events: Callable[[Sequence[Event]], None] | None = None,
+        on_read: Callable[[], None] | None = None,
     ) -> None:
         self.reports: list[InputReport] = []
         self.total_bytes: int | None = 0
@@ -83,6 +88,7 @@ class Replay:
         self._pace = pace
         self._on_progress = on_progress or (lambda _bytes, _events: None)
         self._on_events = on_events
+        self._on_read = on_read
         self._done_bytes = 0
 
     def run(self, sources: Sequence[Path | Stdin]) -> Iterator[list[Alert]]:
@@ -105,6 +111,9 @@ class Replay:
             else:
                 yield self._feed(reader, batch)
                 self._on_progress(self._done_bytes + sum(each.opened.read_bytes for each in active if each.opened), self.events)
+        if self._on_read is not None:
+            yield self._core.settle()
+            self._on_read()
         yield self._core.finish()
 
     # -- before -------------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import Any, get_args
 import msgspec
 
 from detectors.base import ASK, NEVER, Detector, KeyOf, KeyState, Verdict, tenant_of
+from monitor.pipeline.learned import Learned, fit, unsay
 from monitor.pipeline.state import KeyedState, KeyGroup
 from monitor.rows import HELD_CHUNK, Rows, Saved, one, rows_of
 from schemas.event import KINDS, Event, Outcome
@@ -26,7 +27,9 @@ BY_TIME = attrgetter("ts")
 OUTCOMES: tuple[str | None, ...] = (*get_args(Outcome), None)
 
 Exempt = Callable[[Event], frozenset[str]]
-"""Names of the detectors that must not see an event (``*``: none may)."""
+"""Names of the detectors, or of single instances (``name/variant``), that must not see an event (``*``: none may)."""
+OnMoment = Callable[[float, list[Finding]], None]
+"""Called at a moment that was asked for (``call_at``), or with −∞ after a finding (``halting``); it may take what was found out of the list."""
 OnFailure = Callable[[str, BaseException], None]
 
 _Row = tuple[int, Callable[[str, Any, Event], Finding | None], KeyedState]
@@ -37,6 +40,7 @@ MOST_TIMERS = 4096
 """Timers from which on those that mean nothing any more are looked for."""
 _CLOCK = "\x00clock"
 """Stands for the clock of the service where no source has anything to say of the time."""
+_MOMENT = -(1 << 31)  # a heap entry of this index is a moment somebody wants to be called at; it comes before timers of the same time
 _ROTATION = ""  # a heap entry with this key and a negative index changes the generations of detector ~index
 
 
@@ -62,7 +66,11 @@ class Runner:
         """Detectors that raised an exception and are disabled: ``name/variant`` → type of the exception."""
         self.unread: dict[str, str] = {}
         """Detectors whose saved state could not be read, so that they began with nothing: ``name/variant`` → type of the exception."""
-        self._exempt = exempt
+        self.exempt = exempt
+        """May be replaced between two calls, and by ``on_moment``."""
+        self.on_moment: OnMoment = lambda _ts, _found: None
+        self.halting = False
+        """Whether ``on_moment`` is called after each event, and each timer, that made a finding: before anything else happens."""
         self._on_failure = on_failure
         self._sources: dict[str, float] = {}
         self._held: list[Event] = []
@@ -73,6 +81,8 @@ class Runner:
         self._timers: list[tuple[float, int, str]] = []
         self._most_timers = MOST_TIMERS
         self._position = -NEVER
+        self._between = False
+        """Whether what is remembered is of a history, after which nothing has come yet."""
         self._tracking = tracking
         groups: dict[KeyOf, KeyGroup] = {}
         compared = [(i, detector.peers) for i, detector in enumerate(detectors) if detector.peers is not None]
@@ -92,7 +102,7 @@ class Runner:
         table: dict[str, dict[str | None, dict[KeyOf, _Rows]]] = {kind: {outcome: {} for outcome in OUTCOMES} for kind in kinds}
         for states in self.states:
             detector = states.detector
-            if states.label in self.failed:
+            if states.label in self.failed or not detector.kinds:
                 continue
             row: _Row = (states.slot, detector.on_event, states)
             for kind, outcome in product(detector.kinds, OUTCOMES):
@@ -114,6 +124,10 @@ class Runner:
     def sources(self) -> Mapping[str, float]:
         """Those that hold the watermark back, and how far each has come (event time)."""
         return self._sources
+
+    def call_at(self, ts: float) -> None:
+        """Have ``on_moment`` called once all before ``ts`` has happened, and nothing at or after it; at the end of a finite input at the latest."""
+        heapq.heappush(self._timers, (ts, _MOMENT, ""))
 
     @property
     def touched(self) -> int:
@@ -181,16 +195,27 @@ class Runner:
 
     def finish(self) -> list[Finding]:
         """A finite input has ended: nothing can come between what is held, and nobody will say what is still unsaid."""
+        found = self.settle()
+        if self._between:
+            return found  # there was nothing in it: all that is unsaid is of the history
+        for due, index, key in sorted(set(self._timers)):
+            if index >= 0 and self._is_set(due, index, key):
+                self._call(index, key, "on_end", self._position, found)
+        self._reach_moments(found)
+        return found
+
+    def settle(self) -> list[Finding]:
+        """All is read: hand on what is held, but let timers wait for what may come after it."""
         found: list[Finding] = []
         held = self._held
         held.sort(key=IN_TIME)
+        if self._between and held:
+            self._leap(held[0].ts)
         self._hand_on(held, found)
         held.clear()
         self._sources.clear()
         self.watermark = max(self.watermark, self._position)
-        for due, index, key in sorted(set(self._timers)):
-            if index >= 0 and self._is_set(due, index, key):
-                self._call(index, key, "on_end", self._position, found)
+        self._reach_moments(found)
         return found
 
     def _flush(self, found: list[Finding], *, in_order: bool) -> None:
@@ -203,6 +228,8 @@ class Runner:
         self._in_order = True
         if watermark <= self.watermark:
             return
+        if self._between:
+            self._leap(min(watermark, held[0].ts) if held else watermark)
         self.watermark = watermark
         ready = bisect_left(held, watermark, key=BY_TIME)
         if ready:
@@ -215,7 +242,7 @@ class Runner:
         self._position = max(self._position, watermark)
         timers = self._timers
         # Strictly before: an event at the watermark itself may still come, and goes first.
-        while timers and timers[0][0] < watermark:
+        while timers and timers[0] < (watermark, _MOMENT + 1):
             self._fire(found)
         if len(timers) > self._most_timers:
             # Those of keys that were forgotten, or have another timer by now, must not pile up in a flood.
@@ -227,7 +254,9 @@ class Runner:
         # The hot loop: flat and long on purpose.
         if not events:
             return
-        timers, exempt, table, tracking = self._timers, self._exempt, self._table, self._tracking
+        if self._timers and self._timers[0][0] == -NEVER:
+            self._fire(found)  # a finding that was made before these
+        timers, exempt, table, tracking = self._timers, self.exempt, self._table, self._tracking
         first_found = len(found)
         next_due = timers[0][0] if timers else NEVER
         for event in events:
@@ -236,7 +265,7 @@ class Runner:
                 while timers and timers[0][0] <= ts:
                     self._fire(found)
                 next_due = timers[0][0] if timers else NEVER
-                table = self._table
+                table, exempt = self._table, self.exempt
             skip = exempt(event) if exempt is not None else None
             for key_of, group, rows in table[event.kind][event.outcome]:
                 try:
@@ -252,7 +281,7 @@ class Runner:
                     group.touch(key)
                 slots = group.hot.get(key, group.unknown)
                 if skip:
-                    rows = [row for row in rows if "*" not in skip and row[2].detector.name not in skip]
+                    rows = [row for row in rows if skip.isdisjoint(("*", row[2].detector.name, row[2].label))]
                 for slot, on_event, states in rows:
                     try:
                         state = slots[slot]
@@ -272,6 +301,9 @@ class Runner:
                                 next_due = timers[0][0] if timers else NEVER
                             if finding is not None:
                                 found.append(finding)
+                                if self.halting:
+                                    self.call_at(-NEVER)
+                                    next_due = -NEVER
                     except Exception as error:  # noqa: BLE001 - as above
                         self._disable(states, error)
                         table = self._table
@@ -290,6 +322,10 @@ class Runner:
 
     def _fire(self, found: list[Finding]) -> None:
         due, index, key = heapq.heappop(self._timers)
+        if index == _MOMENT:
+            self._position = max(self._position, due)
+            self.on_moment(due, found)
+            return
         if index < 0:
             states = self.states[~index]
             if states.rotate_at == due:
@@ -310,7 +346,7 @@ class Runner:
     def _is_set(self, due: float, index: int, key: str) -> bool:
         """Whether a timer still means something."""
         if index < 0:
-            return self.states[~index].rotate_at == due
+            return index == _MOMENT or self.states[~index].rotate_at == due
         state = self.states[index].find(key)
         return state is not None and state.wake_at == due and due != NEVER
 
@@ -328,6 +364,28 @@ class Runner:
             return
         if finding is not None:
             found.append(finding)
+            if self.halting:
+                self.call_at(-NEVER)
+
+    def _reach_moments(self, found: list[Finding]) -> None:
+        """Nothing more will come: the moments that were asked for are there."""
+        moments = sorted(timer for timer in self._timers if timer[1] == _MOMENT)
+        self._timers[:] = [timer for timer in self._timers if timer[1] != _MOMENT]
+        heapq.heapify(self._timers)
+        for ts, *_ in moments:
+            self.on_moment(ts, found)
+
+    def _leap(self, ts: float) -> None:
+        """The first event after a history, at ``ts``: what fell due before it is of no news, for nobody knows what came in between."""
+        self._between = False
+        timers = self._timers
+        while timers and timers[0][0] < ts:
+            _, index, key = timers[0]
+            unheard: list[Finding] = []
+            self._fire(unheard)
+            state = self.states[index].find(key) if unheard else None
+            if state is not None:
+                unsay(state)
 
     # -- peers --------------------------------------------------------------------------------------------------------------------
 
@@ -351,8 +409,12 @@ class Runner:
                 heapq.heappush(self._timers, (peers.next_rotation(max(now, self._position)), ~peers.index, _ROTATION))
         return state
 
-    def judge(self, detector: str, variant: str, key: str, verdict: Verdict) -> bool:
-        """Tell a detector what its latest alert about a key was. False when it remembers nothing of it, or there is no such detector."""
+    def judge(self, detector: str, variant: str, key: str, verdict: Verdict, now: float | None = None) -> bool:
+        """Tell a detector what its latest alert about a key was. False when it remembers nothing of it, or there is no such detector.
+
+        ``now``: the event time at which it is said, if not that which was reached last.
+        """
+        now = self._position if now is None else now
         for states in self.states:
             state = states.find(key) if states.label == f"{detector}/{variant}" else None
             if state is None or states.label in self.failed:
@@ -360,7 +422,11 @@ class Runner:
             if self._tracking:
                 states.group.touch(key)
             due = state.wake_at
-            states.detector.judge(key, state, self._peers_of(states, key, self._position), verdict, self._position)
+            try:
+                states.detector.judge(key, state, self._peers_of(states, key, now), verdict, now)
+            except Exception as error:  # noqa: BLE001 - as above
+                self._disable(states, error)
+                return False
             if state.wake_at not in {due, NEVER}:
                 heapq.heappush(self._timers, (state.wake_at, states.index, key))
             return True
@@ -384,6 +450,7 @@ class Runner:
             "position": _finite(self._position),
             "late": self.late,
             "failed": dict(self.failed),
+            "between": self._between,
             "sources": {name: _finite(top) for name, top in self._sources.items()},
             "detectors": {states.label: _head(states) for states in self.states},
         }
@@ -397,6 +464,7 @@ class Runner:
         self.watermark, self._position = _infinite(head["watermark"]), _infinite(head["position"])
         self.late = head["late"]
         self.failed = dict(head["failed"])
+        self._between = head.get("between", False)
         self._build_table()
         self._sources = {name: _infinite(top) for name, top in head["sources"].items()}
         chunks = sorted((int(at), chunk) for at, chunk in rows_of(saved, "held"))
@@ -405,8 +473,7 @@ class Runner:
         self._timers = []
         by_label = {states.label: states for states in self.states}
         for states in self.states:
-            states.forget_young()
-            states.old = {}
+            states.forget_all()
             if states.label in head["detectors"]:
                 self._load_head(states, head["detectors"][states.label])
         for group in self.groups:
@@ -414,10 +481,32 @@ class Runner:
                 for label, (generation, data) in row.items():
                     if label in by_label and label in head["detectors"] and label not in self.unread:
                         self._load(by_label[label], head["detectors"][label]["version"], key, generation, data)
+                    if self._tracking and (label not in by_label or label not in head["detectors"] or label in self.unread):
+                        group.touched[key] = None  # what is left of it must not be taken for a state of the detector that begins anew
         heapq.heapify(self._timers)
 
+    def remembered(self) -> list[Rows]:
+        """As ``changed``, for another stream to go on from: no clock, no sources, nothing that waits, no detector that failed."""
+        for group in self.groups:
+            group.list_touched(everything=True)
+        heads = {states.label: {**_head(states), "evictions": 0} for states in self.states if states.label not in self.failed}
+        clock: dict[str, Any] = {"watermark": None, "position": None, "late": 0, "failed": {}, "between": True, "sources": {}}
+        return [Rows("runner", {"": {**clock, "detectors": heads}})]
+
+    def learn(self, saved: Saved) -> Learned:
+        """Take over what another runner ``remembered``. Before any source is opened."""
+        self.restore(saved)
+        theirs, ours = one(saved, "runner")["detectors"].keys(), {states.label for states in self.states}
+        forgotten = {states.label: n for states in self.states if (n := fit(states))}
+        for states in self.states:
+            for state in (*states.young.values(), *states.old.values()):
+                unsay(state)
+        keys = sum(len(states) for states in self.states)
+        return Learned(keys, sorted(theirs - ours), sorted(ours - theirs), dict(self.unread), forgotten)
+
     def _load_head(self, states: KeyedState, head: Mapping[str, Any]) -> None:
-        states.generation, states.evictions = head["generation"], head["evictions"]
+        states.resume(head["generation"], head.get("buckets", 1))
+        states.evictions = head["evictions"]
         states.rotate_at = NEVER if head["rotate_at"] is None else head["rotate_at"]
         if states.rotate_at != NEVER:
             self._timers.append((states.rotate_at, ~states.index, _ROTATION))
@@ -427,23 +516,17 @@ class Runner:
             state = states.detector.load(version, data)
         except ValueError as error:
             self.unread[states.label] = type(error).__name__
-            states.forget_young()
-            states.old = {}
+            states.forget_all()
             return
-        if generation == states.generation:
-            states.place(key, state)
-        elif generation == states.generation - 1:
-            states.old[key] = state
-        else:
-            return
-        if state.wake_at != NEVER:
+        if states.restore(key, generation, state) and state.wake_at != NEVER:
             self._timers.append((state.wake_at, states.index, key))
 
 
 def _head(states: KeyedState) -> dict[str, Any]:
     return {
         "version": states.detector.state_version,
-        "generation": states.generation,
+        "generation": states.turns,
+        "buckets": states.buckets,
         "evictions": states.evictions,
         "rotate_at": None if states.rotate_at == NEVER else states.rotate_at,
     }

@@ -88,3 +88,5 @@ class Summary(msgspec.Struct, kw_only=True):
     """The configuration used, as YAML."""
     seconds: float
     """Wall time it took; shown on the terminal only, so that two reports of the same input are equal."""
+    learn_only: bool = False
+    """Nobody hears of the alerts; they are what there would have been."""

@@ -43,6 +43,14 @@ class _Screen:
         self._tables = console.is_terminal
 
     def show(self, summary: Summary) -> None:
+        if summary.learn_only:
+            self._line(f"Learned only: there would have been {times(len(summary.alerts), 'alert')}, of which nobody was told.", "bold")
+        else:
+            self._found(summary)
+        self._totals(summary)
+        self._warnings(summary)
+
+    def _found(self, summary: Summary) -> None:
         found = incidents(summary.alerts)
         if found and self._tables:
             self._table(self._alerts(found[:MAX_ALERTS], [alert.first_seen[:10] for alert in summary.alerts]))
@@ -53,8 +61,6 @@ class _Screen:
             self._line(f"and {times(len(found) - MAX_ALERTS, 'further incident')}, less grave or later than these")
         self._line("")
         self._line(verdict(found), "bold")
-        self._totals(summary)
-        self._warnings(summary)
 
     # -- the alerts ---------------------------------------------------------------------------------------------------------------
 

@@ -322,6 +322,7 @@ ATTACKS: dict[str, Kind] = {
     "source_silence": _single(source_silence, live_s=None),
     "api_volume_anomaly": Kind(stealth.api_volume_anomaly, (), None, ("api_volume_anomaly",)),
     "off_hours_activity": Kind(stealth.off_hours_activity, (), None, ("off_hours_activity",)),
+    "behaviour_anomaly": Kind(stealth.behaviour_anomaly, (), None, ("behaviour_anomaly",)),
     "boiling_frog": Kind(stealth.boiling_frog, (), None, ("api_volume_anomaly",)),
     "campaign": Kind(campaign, ("password_spray", "success_after_failures", "mfa_change", "object_enumeration", "bulk_export"), 25.0),
 }

@@ -12,7 +12,8 @@ How the engine and this source talk, beyond ``monitor.sources.live``:
    ``session_timeout_s``; the group waits so long. As a rule this process then goes on with nothing changed, and needs to do nothing.
 6. When another process has become the active one (this one had been silent for too long), ``inputs`` is empty after a ``next``. What is not
    in the store is then worthless: the engine drops its state, writes nothing, and goes on with 2.
-7. New partitions appear in ``inputs`` and are read from their beginning; partitions of a topic that was deleted disappear.
+7. New partitions appear in ``inputs`` and are read from their beginning; partitions of a topic that was deleted disappear. The ``next`` after
+   which they are missing names each once more, with the position where it would go on if it came back: its beginning.
 """
 
 import asyncio
@@ -65,6 +66,8 @@ class KafkaSource:
         self._troubles: dict[str, str] = {}
         self._mending: asyncio.Task[bool] | None = None
         self._settled_at = 0.0
+        self._gone: list[Arrived] = []
+        """The last to be said of partitions that have disappeared."""
         self._has_begun = False
         self.ended = False
         """Never: a topic has no end."""
@@ -80,6 +83,15 @@ class KafkaSource:
     def is_active(self) -> bool:
         """Whether this process is the one of its group that works."""
         return self._group is not None and self._group.is_active
+
+    @property
+    def cluster(self) -> str | None:
+        """Id of the cluster it is connected to; ``None`` before ``start``, and where brokers are too old to have one."""
+        return None if self._reader is None else self._reader.cluster
+
+    def owns(self, name: str) -> bool:
+        """Whether an input of this name is a partition."""
+        return bool(known_positions({name: 0}))
 
     @property
     def jumps_total(self) -> int:
@@ -148,13 +160,17 @@ class KafkaSource:
         if group is None or reader is None:
             raise RuntimeError("next before start, or after close")
         deadline = time.monotonic() + wait_s
+        arrived: list[Arrived] = []
         while True:
             if group.revoking is not None:
                 await self._revoke(group)
             await self._check(group)
             self._follow_group(group)
+            if self._gone:
+                arrived, self._gone = self._gone, []
+                return arrived
             slice_s = min(SLICE_S, max(0.0, deadline - time.monotonic()))
-            arrived: Sequence[Arrived] = ()
+            arrived = []
             if not await self._is_mended(group, reader, slice_s):
                 pass
             elif not group.is_active or self._known is None:
@@ -201,6 +217,7 @@ class KafkaSource:
             if self._reader is not None:
                 self._reader.forget()
             self._known = None
+            self._gone = []
             if not group.is_active:
                 _log.warning("kafka_standby", extra={"group": self._settings.group, "reason": "another process of the group works"})
             elif group.times_active != self.generation:
@@ -209,14 +226,21 @@ class KafkaSource:
         count, part = self._settings.instances, self._settings.instance
         share = frozenset(p for p in group.partitions if p.topic in self._topics and p.partition % count == part)
         if share != self._share:
-            self._tell_topics(share, active=group.is_active)
+            if group.is_active:
+                self._part_with(self._share - share)
             self._share = share
             self._inputs = tuple(self._input(partition) for partition in sorted(share))
 
-    def _tell_topics(self, share: frozenset[TopicPartition], *, active: bool) -> None:
-        gone = {p.topic for p in self._share} - {p.topic for p in share}
-        if active and gone:
-            _log.warning("kafka_topic_gone", extra={"topics": ", ".join(sorted(gone)), "reason": "it is read again when it is there again"})
+    def _part_with(self, gone: frozenset[TopicPartition]) -> None:
+        """Partitions have disappeared, with what was not read of them. Should they come back, all that is in them is new."""
+        lag = self.lag()
+        for topic in sorted({partition.topic for partition in gone}):
+            numbers = sorted(partition.partition for partition in gone if partition.topic == topic)
+            known = [lag[topic, str(number)] for number in numbers if (topic, str(number)) in lag]
+            facts = {"topic": topic, "partitions": ", ".join(map(str, numbers)), "records_lost": sum(known) if known else "unknown"}
+            _log.warning("kafka_topic_gone", extra={**facts, "reason": "it is read again, from its beginning, when it is there again"})
+        if self._known is not None:
+            self._gone += [Arrived(source_of(each), records=(), lines=(), position=0, stamps=(), caught_up=True) for each in sorted(gone)]
 
     def _input(self, partition: TopicPartition) -> LiveInput:
         topic = self._topics[partition.topic]
@@ -240,7 +264,7 @@ class KafkaSource:
     async def _mend(self, group: Membership, reader: Reader) -> bool:
         try:
             if not reader.is_open:
-                await reader.reopen()
+                await self._reopen(reader)
                 if group.addresses() != reader.addresses():
                     await group.leave()
             if not group.is_up:
@@ -260,6 +284,17 @@ class KafkaSource:
             return False
         self._trouble("connection", None)
         return True
+
+    @staticmethod
+    async def _reopen(reader: Reader) -> None:
+        """The configured addresses may lead elsewhere by now, where positions mean something else. Raises ``ConfigurationError`` then."""
+        before = reader.cluster
+        await reader.reopen()
+        if before is not None and reader.cluster not in {before, None}:
+            raise ConfigurationError(
+                f"kafka.bootstrap_servers: leads to the Kafka cluster {reader.cluster} now, and before to {before}; put the brokers back, "
+                "or see store.adopt"
+            )
 
     async def _stop_mending(self) -> None:
         if self._mending is not None:

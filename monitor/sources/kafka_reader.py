@@ -8,6 +8,7 @@ from typing import Any
 
 import aiokafka.errors as kafka
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.protocol.metadata import MetadataRequest
 
 from monitor.settings_kafka import KafkaSettings
 from monitor.sources.kafka_place import Jump, Start, resolve, source_of
@@ -32,6 +33,8 @@ class Reader:
         self._settings = settings
         self._max_record_bytes = max_record_bytes
         self._consumer: Any = None
+        self.cluster: str | None = None
+        """Id of the cluster it is connected to; ``None`` before ``start``, and where brokers are too old to have one."""
         self.positions: dict[TopicPartition, int] = {}
         """Where each placed partition goes on."""
         self._fresh: set[TopicPartition] = set()
@@ -61,6 +64,9 @@ class Reader:
         )
         try:
             await self._consumer.start()
+            client = self._consumer._client  # noqa: SLF001 - the consumer itself does not say
+            answer = await client.send(client.get_random_node(), MetadataRequest([], allow_auto_topic_creation=False))
+            self.cluster = getattr(answer, "cluster_id", None)
         except BaseException:
             await self.close()
             raise

@@ -23,6 +23,7 @@ from tests.conftest import REPOSITORY
 SAMPLES = (100_000, 500_000, 1_000_000, 2_000_000, 5_000_000, 10_000_000)
 FAILURES = 10
 """Failed log-ins of each address of the storm, in two seconds; five are enough for an alert."""
+SLOW_S = 0.1
 STORM_SAMPLES = (10_000, 25_000, 50_000, 100_000, 200_000, 500_000)
 
 
@@ -71,6 +72,30 @@ def resident_mib() -> float:
     return pages / 256
 
 
+class Timed(Pump):
+    """Also notes how long each batch took, and for how long none came."""
+
+    batches = 0
+    slow = 0
+    """Batches of more than ``SLOW_S`` of processor time."""
+    busy_s = 0.0
+    """Processor time of all of them."""
+    gap_s = 0.0
+    """The longest time on the wall from one batch to the next, which may have waited for a checkpoint."""
+    _fed_at = float("inf")
+
+    def feed(self, records: list[bytes]) -> None:
+        """One batch."""
+        self.gap_s = max(self.gap_s, time.perf_counter() - self._fed_at)
+        began = time.thread_time()
+        super().feed(records)
+        took_s = time.thread_time() - began
+        self.batches += 1
+        self.busy_s += took_s
+        self.slow += took_s > SLOW_S
+        self._fed_at = time.perf_counter()
+
+
 class Heard:
     """Counts what the pipeline says."""
 
@@ -86,13 +111,14 @@ class Heard:
 async def run(what: str, count: int, folder: Path) -> None:
     """One process' work: feed, and print a line at each sample."""
     watch, heard = Watch(), Heard()
-    pump = Pump(folder, Settings(), watch, heard)
+    pump = Timed(folder, Settings(), watch, heard)
     await pump.store.take_over()
     tune_memory()
     batches, samples, each = (flood(count), SAMPLES, 1) if what == "flood" else (storm(count), STORM_SAMPLES, FAILURES)
     print(
         f"{'addresses':>10} {'RSS MiB':>8} {'events/s':>9} {'keys':>10} {'forgotten':>11} {'timers':>8} {'open':>7} {'alerts':>8} {'versions':>9}"
-        f" {'safe':>5} {'rows':>8} {'store MB':>9} {'WAL MB':>7} {'safe s':>6} {'batch ms':>8} {'stall ms':>8} {'gc ms':>6}"
+        f" {'safe':>5} {'rows':>8} {'store MB':>9} {'WAL MB':>7} {'safe s':>6} {'batch ms':>8} {'most ms':>7} {'slow':>5} {'stall ms':>8} {'gc ms':>6}"
+        f" {'gap s':>6}"
     )
     mark, fed = time.perf_counter(), 0
     for batch in batches:
@@ -121,17 +147,19 @@ async def run(what: str, count: int, folder: Path) -> None:
     pump.store.close()
 
 
-def _line(pump: Pump, watch: Watch, heard: Heard, addresses: int, rate: float) -> None:
+def _line(pump: Timed, watch: Watch, heard: Heard, addresses: int, rate: float) -> None:
     core = pump.core
     evictions = sum(kept.evictions for kept in core.runner.states)
     store, wal = pump.written()
     print(
         f"{addresses:>10,} {resident_mib():>8,.0f} {rate:>9,.0f} {pump.states:>10,} {evictions:>11,} {len(core.runner._timers):>8,}"
         f" {core.correlator.open:>7,} {len(heard.ids):>8,} {heard.versions:>9,} {pump.saved:>5,} {watch.rows:>8,} {store / 1e6:>9,.1f} {wal / 1e6:>7,.1f}"
-        f" {watch.seconds:>6.1f} {pump.longest_s * 1000:>8.0f} {watch.stall_s * 1000:>8.0f} {watch.pause_s * 1000:>6.0f}",
+        f" {watch.seconds:>6.1f} {pump.busy_s / pump.batches * 1000:>8.0f} {pump.longest_s * 1000:>7.0f} {pump.slow:>5,}"
+        f" {watch.stall_s * 1000:>8.0f} {watch.pause_s * 1000:>6.0f} {pump.gap_s:>6.1f}",
         flush=True,
     )
-    pump.longest_s = watch.stall_s = watch.pause_s = 0.0
+    pump.batches = pump.slow = 0
+    pump.longest_s = pump.busy_s = pump.gap_s = watch.stall_s = watch.pause_s = 0.0
 
 
 def main(addresses: int = 5_000_000, alerts: int = 200_000) -> None:

@@ -48,7 +48,7 @@ def test_queries_name_only_metrics_and_labels_there_are(name: str) -> None:
     assert grouped <= TARGET_LABELS.union({"source"}, *(LABELS[metric] for metric in read - recorded))
 
 
-@pytest.mark.parametrize("name", [name for name in LABELS if name != "watchfloor_model_maturity"])
+@pytest.mark.parametrize("name", LABELS)
 def test_every_metric_is_shown_or_watched(name: str) -> None:
     variables = json.loads(DASHBOARD.read_text(encoding="utf-8"))["templating"]["list"]
     shown = {family(metric) for query in QUERIES.values() for metric in metrics_in(query)}

@@ -48,5 +48,4 @@ def test_alerts_go_to_those_they_concern(labels: list[str], receiver: str, tools
 def test_the_page_with_all_there_can_be_is_as_prometheus_wants_pages(tools: PrometheusTools) -> None:
     telemetry = Telemetry("1.2.3", DETECTORS, ["chat", "archive"])
     telemetry.position_reset("security-events")
-    telemetry.maturity("password_spray", {"cold": 1})
     assert said(tools.promtool, "check", "metrics", stdin=telemetry.render("")[0].decode()) == ""

@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from detectors.registry import DETECTORS, build
 from monitor.engines.core import Core
+from monitor.pipeline.runner import Runner
 from monitor.telemetry import RESULTS, PipelineFacts, Telemetry
 from monitor.telemetry_table import METRICS, PREFIX, reference
 from schemas.alert import Alert, Attack, Entity, Status
-from schemas.event import KINDS
+from schemas.event import KINDS, Event
 from schemas.severity import Severity
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -43,7 +45,7 @@ class Facts:
         self.labels: dict[str, str] = {}
         self.late: Counter[str] = Counter()
         self.caught_up: set[str] = set()
-        self.states: list[States] = []
+        self.states: list[Any] = []
         self.failed: dict[str, str] = {}
         self.held_events = 0
         self.open_alerts = 0
@@ -112,6 +114,15 @@ def alert(detector: str, severity: Severity, version: int = 1, status: Status = 
     )
 
 
+def learned_states() -> list[Any]:
+    """What a learned detector remembers of an account and of its tenant."""
+    runner = Runner(list(build("api_volume_anomaly", DETECTORS["api_volume_anomaly"].Settings())))
+    runner.run(
+        "s", [Event(kind="api.request", ts=900.0, id="e1", tenant="acme", actor="alice"), Event(kind="api.request", ts=990.0, id="e2")]
+    )
+    return list(runner.states)
+
+
 def full() -> tuple[Telemetry, Facts]:
     """Telemetry that has a value for every metric."""
     of, facts = telemetry(), Facts()
@@ -119,10 +130,9 @@ def full() -> tuple[Telemetry, Facts]:
     facts.inputs = {"logins/0": Input({"auth.login": 3}, {"not_json": 2}, believed=990.0)}
     facts.labels = {"logins/0": "logins"}
     facts.late["logins/0"] = 4
-    facts.states = [States("password_spray", 7, 5)]
+    facts.states = [States("password_spray", 7, 5), *learned_states()]
     facts.lags = {("logins", "0"): 12}
     of.position_reset("logins")
-    of.maturity("bulk_export", {"cold": 2})
     of.delivered("soc", "sent", 1, 0.2)
     of.checkpointed(0.05, 0.002, 30)
     return of, facts
@@ -344,3 +354,29 @@ def test_the_number_of_series_is_bounded_whatever_is_counted() -> None:
     page = of.render("")[0].decode()
     assert page.count("watchfloor_events_total{") == 1 <= len(KINDS)
     assert page.count("watchfloor_deliveries_total{") == len(RESULTS) + 1
+
+
+# -- learned detectors ----------------------------------------------------------------------------------------------------------------
+
+
+def test_keys_of_learned_detectors_are_counted_by_what_is_known_of_them() -> None:
+    of, _ = full()
+    assert (
+        value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") == 3
+    )  # an account, its tenant, and the tenant without a name
+    assert value(of, "model_maturity", detector="api_volume_anomaly", stage="ready") == 0
+    assert value(of, "learned_alerts_budget", detector="api_volume_anomaly") == 1.0
+    assert value(of, "learned_alerts_per_day", detector="api_volume_anomaly", of="mean") == 0.0
+    assert value(of, "learned_threshold", detector="api_volume_anomaly", of="lowest") == 2.0
+
+
+def test_learned_states_are_not_walked_for_every_scrape() -> None:
+    clock = Clock()
+    of, facts = telemetry(clock), Facts()
+    of.watch(facts)
+    assert value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") is None
+    facts.states = learned_states()
+    clock.now += 29.0
+    assert value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") is None
+    clock.now += 1.0
+    assert value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") == 3

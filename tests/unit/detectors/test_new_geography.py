@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
-from detectors.new_geography import MAX_COUNTRIES, MAX_OTHERS, NewGeography, NewGeographySettings, agent_family
+from detectors.clients import agent_family
+from detectors.habits import MAX_COUNTRIES, MAX_OTHERS
+from detectors.new_geography import NewGeography, NewGeographySettings
 from schemas.event import Event
 from tests.helpers import T0, event, find, opened
 

@@ -11,7 +11,7 @@ def states(max_keys: int = 1000, ttl_s: float = 100.0, group: KeyGroup | None = 
 
 def use(memory: KeyedState, key: str, wake_at: float = NEVER) -> KeyState:
     """As the runner does: only a key that is not young is claimed."""
-    state = memory.young.get(key) or memory.claim(key)
+    state = memory.group.hot.get(key, memory.group.unknown)[memory.slot] or memory.claim(key)
     state.wake_at = wake_at
     return state
 

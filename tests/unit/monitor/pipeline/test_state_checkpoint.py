@@ -7,17 +7,17 @@ import msgspec
 import pytest
 
 from detectors.base import NEVER, encode_state
-from monitor.pipeline.state import KeyedState, KeyGroup
+from monitor.pipeline.state import BUCKET_KEYS, KeyedState, KeyGroup
 from tests.probes import Notes, Probe
 
 
-def group_of_two() -> KeyGroup:
+def group_of_two(bucket_keys: int = BUCKET_KEYS) -> KeyGroup:
     """The second detector forgets sooner than the first."""
     group = KeyGroup("keys", tracking=True)
     for index, max_keys in enumerate((30, 12)):
         probe = Probe(ttl_s=100.0)
         probe.max_keys = max_keys  # fewer than settings allow
-        KeyedState(index, probe, group).label = f"d{index}"
+        KeyedState(index, probe, group, bucket_keys).label = f"d{index}"
     return group
 
 
@@ -26,7 +26,7 @@ def use(group: KeyGroup, member: int, key: str, note: str, wake_at: float = NEVE
     if key not in group.touched:
         group.touch(key)
     states = group.members[member]
-    state = states.young.get(key) or states.claim(key)
+    state = group.hot.get(key, group.unknown)[states.slot] or states.claim(key)
     assert isinstance(state, Notes)
     state.seen, state.wake_at = [note], wake_at
 
@@ -35,9 +35,10 @@ def held(group: KeyGroup) -> dict[str, dict[str, Any]]:
     """All rows as they are now: a state's generation and the state, by detector."""
     rows: dict[str, dict[str, Any]] = {}
     for states in group.members:
-        for generation, half in ((states.generation - 1, states.old), (states.generation, states.young)):
+        for age, half in ((1, states.old), (0, states.young)):
             for key, state in half.items():
-                rows.setdefault(key, {})[states.label] = msgspec.json.decode(encode_state([generation, state]))
+                row = [states.generation_of(key) - age, state]
+                rows.setdefault(key, {})[states.label] = msgspec.json.decode(encode_state(row))
     return rows
 
 
@@ -64,9 +65,10 @@ def disturb(group: KeyGroup, rng: random.Random, number: int) -> None:
         )
 
 
+@pytest.mark.parametrize("bucket_keys", [BUCKET_KEYS, 6, 3])
 @pytest.mark.parametrize("seed", range(20))
-def test_a_checkpoint_is_of_the_moment_it_began_whatever_is_changed_or_forgotten_meanwhile(seed: int) -> None:
-    rng, group, store = random.Random(seed), group_of_two(), dict[str, dict[str, Any]]()
+def test_a_checkpoint_is_of_the_moment_it_began_whatever_is_changed_or_forgotten_meanwhile(seed: int, bucket_keys: int) -> None:
+    rng, group, store = random.Random(seed), group_of_two(bucket_keys), dict[str, dict[str, Any]]()
     for number in range(30):
         for _ in range(rng.randrange(40)):
             disturb(group, rng, number)

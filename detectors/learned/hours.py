@@ -1,0 +1,137 @@
+"""At which hours of the day somebody is active, and how surprising another one is."""
+
+from collections.abc import Sequence
+from math import log, sqrt
+from typing import ClassVar
+
+import msgspec
+
+HOUR_S = 3600.0
+DAY_HOURS = 24
+HOUR_DEGREES = 15.0
+"""Of longitude for each hour of local time."""
+
+MOST_DAYS = 60
+"""Days from which on all counts are halved: what was usual fades within two months, and the counts stay small."""
+REACH = ((1, 0.8), (2, 0.3), (3, 0.08), (4, 0.02), (5, 0.005))
+"""(hours away, how much activity there says of this hour): daylight saving, a late evening, an early start."""
+TRUST = 2.0
+"""Days that weigh as much as what is known of others."""
+HOURS_OF_DAY = 3
+"""Hours with activity that tell as much as a day: of somebody seen once a day little is known after ten."""
+REST_DAYS = frozenset({2, 3})
+"""Days since 1970 modulo 7, which began with a Thursday."""
+OTHER_KIND = (0.3, 0.6)
+"""How much days off say of working days, and working days of days off."""
+
+
+class Profile(msgspec.Struct, array_like=True, gc=False):
+    """On how many days there was activity in each hour (UTC). 0.3 KB: small integers are shared."""
+
+    days: int = 0
+    hours: int = 0
+    """Sum of the counts."""
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * DAY_HOURS)
+
+    most: ClassVar[int] = MOST_DAYS
+
+    def learn(self, mask: int) -> None:
+        """Take in a day: one bit for each hour with activity. Cost ≈ 2 µs."""
+        counts = self.counts
+        for hour in range(DAY_HOURS):
+            if mask >> hour & 1:
+                counts[hour] += 1
+        self.days += 1
+        self._fade()
+
+    def add(self, hour: int) -> None:
+        """Take in one more hour of a day that was learned already."""
+        self.counts[hour] += 1
+        self._fade()
+
+    def _fade(self) -> None:
+        counts = self.counts
+        if self.days >= self.most or max(counts) >= 4 * self.most:
+            counts[:] = [count // 2 for count in counts]
+            self.days //= 2
+        self.hours = sum(counts)
+
+    def near(self, hour: int) -> float:
+        """Days with activity at that hour, or not far from it: the further away the less they count."""
+        counts = self.counts
+        found: float = counts[hour]
+        for away, weight in REACH:
+            count = max(counts[hour - away], counts[hour + away - DAY_HOURS])
+            if weight * count > found:
+                found = weight * count
+        return found
+
+    def known(self) -> float:
+        """Days' worth of knowledge."""
+        return min(float(self.days), self.hours / HOURS_OF_DAY)
+
+
+def is_rest(day: int) -> bool:
+    """Whether a day (since 1970) is a Saturday or Sunday.
+
+    >>> is_rest(0), is_rest(2), is_rest(3), is_rest(4)
+    (False, True, True, False)
+    """
+    return day % 7 in REST_DAYS
+
+
+def chance(same: Profile, other: Profile, *, rest: bool, hour: int, more: float, prior: float) -> float:
+    """How likely activity at that hour is on a day with traffic, between own days and what others do.
+
+    ``same``: days of the same kind (``rest``: days off), ``other``: the other days; ``more``: days in favour from elsewhere; ``prior``: others' share.
+
+    >>> office = Profile()
+    >>> for _ in range(20): office.learn(0b1111_1111 << 8)
+    >>> [round(chance(office, Profile(), rest=False, hour=hour, more=0.0, prior=0.01), 4) for hour in (9, 16, 18, 20, 2)]
+    [0.91, 0.7282, 0.0736, 0.0055, 0.0009]
+    """
+    weight = OTHER_KIND[rest]
+    days = same.known() + weight * other.known()
+    near = same.near(hour) + weight * other.near(hour) + more
+    return min(1.0, (near + TRUST * prior) / (days + TRUST))
+
+
+def surprise(likely: float) -> float:
+    """A probability as spreads: how far out something as rare lies, as in the tail of a normal distribution.
+
+    >>> [round(surprise(likely), 2) for likely in (1.0, 0.1, 0.011, 0.001)]
+    [0.0, 2.15, 3.0, 3.72]
+    """
+    return sqrt(-2.0 * log(min(1.0, max(likely, 1e-12))))
+
+
+def shift_h(usual: float, seen: float) -> int:
+    """By how many hours local time differs between two longitudes (degrees), the short way round.
+
+    >>> shift_h(13.4, -122.4), shift_h(13.4, 10.7), shift_h(178.0, -172.0)
+    (-9, 0, 1)
+    """
+    return round(turn(usual, seen) / HOUR_DEGREES)
+
+
+def turn(usual: float, seen: float) -> float:
+    """Degrees from one longitude to the other, the short way round: −180 to 180."""
+    return (seen - usual + 180.0) % 360.0 - 180.0
+
+
+def main_hours(counts: Sequence[int], share: float = 0.9) -> tuple[int, int]:
+    """First hour, and the hour after the last, of the shortest part of the day with most of the activity.
+
+    >>> main_hours([0] * 8 + [9, 9, 8, 9, 7, 9, 9, 3] + [0] * 7 + [1])
+    (8, 15)
+    >>> main_hours([9, 9] + [0] * 20 + [9, 9]), main_hours([0] * 24), main_hours([5] * 24)
+    ((22, 2), (0, 24), (0, 22))
+    """
+    wanted = share * sum(counts)
+    if not wanted:
+        return 0, DAY_HOURS
+    for length in range(1, DAY_HOURS):
+        for first in range(DAY_HOURS):
+            if sum(counts[(first + place) % DAY_HOURS] for place in range(length)) >= wanted:
+                return first, (first + length) % DAY_HOURS or DAY_HOURS
+    return 0, DAY_HOURS
