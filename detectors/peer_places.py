@@ -50,7 +50,7 @@ class PeerPlaces(KeyState, gc=False):
 class Votes(msgspec.Struct, frozen=True, gc=False):
     """What an account has counted for: its latest period, and at most 8 countries in it."""
 
-    period: int = -1
+    period: int = -2
     countries: tuple[str, ...] = ()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,19 @@ def _defaults(settings: DetectorSettings, variants: Sequence[str]) -> str:
     first = next(iter(columns.values()))
     heads = [f"`{each}`" if settings.variant_fields else each for each in columns]
     lines = [f"| Setting | {' | '.join(heads)} | Meaning |", f"|---|{'---|' * len(heads)}---|"]
-    for name, field in type(first).model_fields.items():
-        if name not in COMMON:
-            values = " | ".join(_amount(name, getattr(column, name)) for column in columns.values())
-            lines.append(f"| `{name}` | {values} | {' '.join((field.description or '').split())} |")
+    for path, description in _limits(type(first)):
+        values = " | ".join(_amount(path, attrgetter(path)(column)) for column in columns.values())
+        lines.append(f"| `{path}` | {values} | {description} |")
     return "\n".join(lines) + "\n"
+
+
+def _limits(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every limit with its description, those of sections too."""
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            yield from _limits(type(field.default), f"{prefix}{name}.")
+        elif name not in COMMON:
+            yield f"{prefix}{name}", " ".join((field.description or "").split())
 
 
 def _cost(cls: DetectorClass) -> list[str]:

@@ -12,6 +12,7 @@ from monitor.alerts import outbox
 from monitor.alerts.deliver import Delivery
 from monitor.app import Parts, tune_memory
 from monitor.connections import Connections, secrets_of
+from monitor.engines import judging
 from monitor.engines.core import Core
 from monitor.engines.embedded import Embedded
 from monitor.notification import Sink
@@ -19,6 +20,7 @@ from monitor.pipeline.ingest import OnReject
 from monitor.settings import Settings
 from monitor.store import FencedError, Store, StoreError
 from monitor.telemetry import Telemetry
+from monitor.verdicts import Given, Judged, NotActiveError
 from monitor.web.app import Checks, build_app
 from monitor.web.server import WebServer
 from schemas.alert import Alert, Status
@@ -79,7 +81,7 @@ class Service:
             learn=None if settings.service.warm_start is None else self._learn,
         )
         self.connections.on_revoke(self.engine.settle)
-        app = build_app(settings.http, self.telemetry, self.readiness, self.recent_alerts, __version__)
+        app = build_app(settings.http, self.telemetry, self.readiness, self.recent_alerts, __version__, verdicts=self)
         self.web = WebServer(settings.http, app)
         self._know()
 
@@ -239,6 +241,10 @@ class Service:
         """See ``Listener``."""
         self.telemetry.count_alerts(alerts)
 
+    def judged(self, judged: Judged) -> None:
+        """See ``Listener``."""
+        self.telemetry.judged(judged.detector, judged.given.verdict)
+
     def saved(self) -> None:
         """See ``Listener``."""
         if self._delivery is not None:
@@ -278,6 +284,18 @@ class Service:
     async def recent_alerts(self, limit: int, status: Status | None) -> Sequence[Alert]:
         """The last alerts of the store, the newest first; for the API."""
         return await self.store.read(lambda db: outbox.recent(db, limit, status))
+
+    async def give(self, given: Given) -> Judged:
+        """See ``web.verdicts``. Before the port would cut the connection, whoever waits is told what is known."""
+        try:
+            return await asyncio.wait_for(self.engine.judge(given), 0.8 * self.settings.http.request_timeout_s)
+        except TimeoutError:
+            raise NotActiveError("the verdict is not safe yet, and may or may not be in force; give it again, which does no harm") from None
+
+    async def given(self, limit: int) -> Sequence[Given]:
+        """See ``web.verdicts``."""
+        all_given = await self.store.read(lambda db: judging.kept(checkpoint.Reading(db)))
+        return list(all_given.values())[-limit:]
 
     async def _tell(self) -> None:
         while True:

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 from monitor.telemetry_learned import LearnedCollector
 from monitor.telemetry_table import METRICS, PREFIX, Metric
+from monitor.verdicts import VERDICTS
 from schemas.alert import Alert
 from schemas.errors import REJECT_REASONS
 from schemas.event import KINDS
@@ -252,6 +253,8 @@ class Telemetry:
         for detector in detectors:
             for severity in SEVERITIES:
                 self._of["alerts_total"].labels(detector, severity)
+            for verdict in VERDICTS:
+                self._of["verdicts_total"].labels(detector, verdict)
         for sink in set(sinks) - self._sinks:
             self._sinks.add(sink)
             self._oldest[sink] = None
@@ -274,6 +277,10 @@ class Telemetry:
         for alert in alerts:
             if alert.version == 1 and alert.status == "firing":
                 self._of["alerts_total"].labels(_known(alert.detector, self._detectors), alert.severity).inc()
+
+    def judged(self, detector: str, verdict: str) -> None:
+        """Somebody has found an alert of this detector to be this."""
+        self._of["verdicts_total"].labels(_known(detector, self._detectors), _known(verdict, VERDICTS)).inc()
 
     def delivered(self, sink: str, result: str, count: int = 1, seconds: float | None = None) -> None:
         """An attempt about ``count`` alert versions or messages ended so. ``seconds``: how long it took; ``None`` when nothing was sent."""

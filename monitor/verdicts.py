@@ -66,7 +66,9 @@ class UnknownAlertError(WatchfloorError):
     """No alert of that id is open or remembered."""
 
     def __init__(self) -> None:
-        super().__init__("no alert of this id is open, or remembered as the latest about its entity; GET /api/v1/alerts lists the last ones")
+        super().__init__(
+            "no alert of this id is open, or remembered as the latest about its entity; GET /api/v1/alerts lists the last ones"
+        )
 
 
 class NotActiveError(WatchfloorError):
@@ -87,7 +89,9 @@ def until_of(given: Given, now: float) -> float | None:
     if given.until_ts <= now:
         raise BadVerdictError(f"until: is not after {_text(now)}, the time the events have come to; give a later moment")
     if given.until_ts > now + MAX_EXPECTED_S + 1:  # the time may have been rounded since
-        raise BadVerdictError(f"until: is more than {MAX_EXPECTED_S / 86_400:.0f} days after {_text(now)}; use the configured allow-list for that")
+        raise BadVerdictError(
+            f"until: is more than {MAX_EXPECTED_S / 86_400:.0f} days after {_text(now)}; use the configured allow-list for that"
+        )
     return given.until_ts
 
 
@@ -163,7 +167,9 @@ def _read(fields: Mapping[str, Any], given_at: float | None = None) -> Given:
     if not isinstance(alert, str) or not 1 <= len(alert) <= MAX_ID_CHARS:
         raise BadVerdictError("alert: expected the id of an alert, as in its field id")
     if verdict not in VERDICTS:
-        raise BadVerdictError('verdict: expected "true" (an attack), "false" (the detector was wrong) or "expected" (odd but wanted), in quotes')
+        raise BadVerdictError(
+            'verdict: expected "true" (an attack), "false" (the detector was wrong) or "expected" (odd but wanted), in quotes'
+        )
     if reason is not None and (not isinstance(reason, str) or len(reason) > MAX_REASON_CHARS):
         raise BadVerdictError(f"reason: expected a text of at most {MAX_REASON_CHARS} characters")
     if fields.get("until") is not None and verdict != "expected":

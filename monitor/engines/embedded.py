@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from monitor import checkpoint
+from monitor.engines.asking import Asked
 from monitor.engines.checkpointer import Checkpointer, Insert
 from monitor.engines.core import Core
 from monitor.engines.facts import Facts
@@ -18,6 +19,7 @@ from monitor.engines.parties import Listener, Rejects, Shared
 from monitor.pipeline.ingest import OnReject
 from monitor.sources.live import Arrived, LiveInput, LiveSource
 from monitor.store import BusyError, Store
+from monitor.verdicts import Given, Judged
 from schemas.alert import Alert
 from schemas.errors import RejectError
 from schemas.formats import FORMATS
@@ -83,6 +85,7 @@ class Embedded(Facts):
         """Event time to which inputs had come that are gone."""
         self._changed = False
         self._moved = 0.0
+        self._asked = Asked(listener.judged)
         self._stopping = asyncio.Event()
 
     # -- the loop -----------------------------------------------------------------------------------------------------------------
@@ -99,6 +102,7 @@ class Embedded(Facts):
             if self.core is not None:
                 await self._end()
         finally:
+            self._asked.refuse()
             if self._checkpointer is not None:
                 self._checkpointer.abandon()
             for source in self._sources:
@@ -111,6 +115,10 @@ class Embedded(Facts):
     def reload(self, make_core: MakeCore) -> None:
         """Go on with another pipeline, which remembers what this one does. Takes effect after the batch in hand."""
         self._next_core = make_core
+
+    async def judge(self, given: Given) -> Judged:
+        """Apply what somebody found an alert to be; see ``Asked``."""
+        return await self._asked.judge(given, active=self.core is not None and not self._stopping.is_set())
 
     async def settle(self) -> None:
         """Make everything safe that was taken so far: the inputs are about to go to another process, or to come back to this one.
@@ -125,8 +133,12 @@ class Embedded(Facts):
         await self._follow_ownership()
         checkpointer = self._checkpointer
         if self.core is None or checkpointer is None:
+            self._asked.refuse()
             await self._read(POLL_S)
             return
+        for judged in self._asked.apply(self.core, checkpointer):
+            self._found(judged.alerts)
+            self._changed = True
         # What a checkpoint makes safe must not pile up faster than it can be written, as in a flood of addresses: then reading waits for it.
         full = self.core.runner.touched >= MAX_TOUCHED or self._rejects.is_full
         busy = checkpointer.failing or (full and checkpointer.under_way)

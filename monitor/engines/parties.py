@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from monitor.engines.checkpointer import Meters
+from monitor.verdicts import Judged
 from schemas.alert import Alert
 from schemas.errors import RejectError
 
@@ -13,6 +14,10 @@ class Listener(Meters, Protocol):
 
     def count_alerts(self, alerts: Sequence[Alert]) -> None:
         """Alert versions the pipeline has made."""
+        ...
+
+    def judged(self, judged: Judged) -> None:
+        """Somebody has found out what an alert is."""
         ...
 
     async def activated(self) -> None:

@@ -211,6 +211,7 @@ class Runner:
         held.sort(key=IN_TIME)
         if self._between and held:
             self._leap(held[0].ts)
+            self._between = False
         self._hand_on(held, found)
         held.clear()
         self._sources.clear()
@@ -230,6 +231,7 @@ class Runner:
             return
         if self._between:
             self._leap(min(watermark, held[0].ts) if held else watermark)
+            self._between = not held or held[0].ts >= watermark
         self.watermark = watermark
         ready = bisect_left(held, watermark, key=BY_TIME)
         if ready:
@@ -376,8 +378,7 @@ class Runner:
             self.on_moment(ts, found)
 
     def _leap(self, ts: float) -> None:
-        """The first event after a history, at ``ts``: what fell due before it is of no news, for nobody knows what came in between."""
-        self._between = False
+        """The first event after a history is not before ``ts``: what fell due until then is no news, for nobody knows what came in between."""
         timers = self._timers
         while timers and timers[0][0] < ts:
             _, index, key = timers[0]

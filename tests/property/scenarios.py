@@ -70,7 +70,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "by_ip": {"threshold": 3, "window_s": 120, "quiet_s": 300, "shared_users": 2, "shared_memory_s": 900},
     },
     "impossible_travel": {"quiet_s": 600},
-    "new_geography": {"grace_logins": 3, "grace_s": 600, "country_memory_s": 3600, "other_memory_s": 1800, "quiet_s": 600},
+    "new_geography": {
+        "grace_logins": 3,
+        "grace_s": 600,
+        "country_memory_s": 3600,
+        "other_memory_s": 1800,
+        "quiet_s": 600,
+        "min_peers": 2,
+        "common_peers": 1,
+    },
     "session_hijack": {"window_s": 300, "quiet_s": 300},
     **request_scenarios.SETTINGS,
     "dormant_account": {"dormant_s": 2000, "watch_s": 600, "quiet_s": 400},
@@ -289,7 +297,7 @@ def journey(rng: Random) -> list[Row]:
 
 
 def abroad(rng: Random) -> list[Row]:
-    """A few logins at home, then some from elsewhere, with some of the account's things."""
+    """A few logins at home, then some from elsewhere, with some of the account's things: logins, or requests of a session or a key."""
     actor = rng.choice([*ACTORS, f"new{rng.randrange(9)}"])
     home, *elsewhere = rng.sample(PLACES[:5], 3)
     own: Row = {
@@ -299,13 +307,15 @@ def abroad(rng: Random) -> list[Row]:
         "user_agent": AGENTS[0],
         "actor": actor,
         "kind": "auth.login",
+        "session_id": rng.choice(["s1", "ASIAEXAMPLE2", None]),
     }
     rows = [{"at": at, **own, **home} for at in spread(rng, rng.randint(3, 6), 300)]
     at = 400.0 + rng.choice([0, 100, 4000])
     for place in elsewhere[: rng.randint(1, 2)]:
         other = {"ip": address(rng), "device_id": rng.choice(["stolen", "laptop-1", None]), "user_agent": rng.choice(AGENTS)}
         for _ in range(rng.randint(1, 4)):
-            rows.append({"at": at, **own, **place, **other})
+            kind = rng.choice(["auth.login", "auth.login", "api.request", "auth.session"])
+            rows.append({"at": at, **own, **place, **other, "kind": kind, "actor_type": rng.choice(["user", "user", "api_key"])})
             at += rng.uniform(0, 200)
     return rows
 

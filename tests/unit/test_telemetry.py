@@ -120,6 +120,7 @@ def learned_states() -> list[Any]:
     runner.run(
         "s", [Event(kind="api.request", ts=900.0, id="e1", tenant="acme", actor="alice"), Event(kind="api.request", ts=990.0, id="e2")]
     )
+    runner.finish()
     return list(runner.states)
 
 
@@ -366,8 +367,8 @@ def test_keys_of_learned_detectors_are_counted_by_what_is_known_of_them() -> Non
     )  # an account, its tenant, and the tenant without a name
     assert value(of, "model_maturity", detector="api_volume_anomaly", stage="ready") == 0
     assert value(of, "learned_alerts_budget", detector="api_volume_anomaly") == 1.0
-    assert value(of, "learned_alerts_per_day", detector="api_volume_anomaly", of="mean") == 0.0
-    assert value(of, "learned_threshold", detector="api_volume_anomaly", of="lowest") == 2.0
+    assert value(of, "learned_alerts_per_day", detector="api_volume_anomaly", tenants="mean") == 0.0
+    assert value(of, "learned_threshold", detector="api_volume_anomaly", tenants="lowest") == 2.0
 
 
 def test_learned_states_are_not_walked_for_every_scrape() -> None:
