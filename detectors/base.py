@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
 import msgspec
 
 from detectors.settings import DetectorSettings, Overrides, Strict
-from detectors.windows import Sketch
+from detectors.windows import Packed
 from schemas.event import Event
 from schemas.finding import EntityType, Finding
 
@@ -285,7 +285,7 @@ def _load(name: str, wanted: type[S], wanted_version: int, version: int, data: A
 
 
 def _encode(value: Any) -> Any:
-    if isinstance(value, Sketch):
+    if isinstance(value, Packed):
         return base64.b64encode(value.to_bytes()).decode("ascii")
     raise NotImplementedError(type(value))
 
@@ -295,6 +295,6 @@ encode_state = msgspec.json.Encoder(enc_hook=_encode).encode
 
 
 def _decode(wanted: type, value: Any) -> Any:
-    if wanted is Sketch:
-        return Sketch.from_bytes(base64.b64decode(value))
+    if issubclass(wanted, Packed):
+        return wanted.from_bytes(base64.b64decode(value))
     raise NotImplementedError(wanted)

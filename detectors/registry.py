@@ -13,6 +13,8 @@ from detectors.dormant_account import DormantAccount
 from detectors.failed_login_burst import FailedLoginBurst
 from detectors.impossible_travel import ImpossibleTravel
 from detectors.learned.api_volume_anomaly import ApiVolumeAnomaly
+from detectors.learned.behaviour_anomaly import BehaviourAnomaly
+from detectors.learned.off_hours_activity import OffHoursActivity
 from detectors.mfa_change import MfaChange
 from detectors.mfa_fatigue import MfaFatigue
 from detectors.new_geography import NewGeography
@@ -53,6 +55,8 @@ DETECTORS: dict[str, DetectorClass] = {
         AuditLogTampering,
         SourceSilence,
         ApiVolumeAnomaly,
+        OffHoursActivity,
+        BehaviourAnomaly,
     )
 }
 

@@ -1,25 +1,25 @@
 """A source that has fallen silent against its habit, or whose clock jumps (ATT&CK T1685.002)."""
 
+from itertools import product
 from typing import Annotated, ClassVar
 
 import msgspec
 from pydantic import Field
 
-from detectors.base import NEVER, Variant, by_tenant
-from detectors.episode import Episode, EpisodeDetector, EpisodeState
-from detectors.phrases import span, times
-from detectors.rhythm import HOUR_S, Profile, hour_of, learn_pause, usual_pause
+from detectors.base import NEVER, Variant, by_tenant, split_key
+from detectors.episode import MAX_EVIDENCE, Episode, EpisodeDetector, EpisodeState
+from detectors.rhythm import HOUR_S, Profile, hour_of
 from detectors.settings import DetectorSettings, Seconds
-from schemas.event import KINDS, Event
-from schemas.finding import Fact, Finding, Phase
+from detectors.silence_says import CLOCK, PARTS, SILENCE, Told, counterfactual, explain, told_facts
+from detectors.voices import Voices, learn_event, per_hour, usual_of
+from schemas.event import HEARD, KINDS, Event
+from schemas.finding import EntityType, Fact, Finding, Phase
 from schemas.severity import Severity
 
 DAY_S = 86_400.0
-FORGET_HALF_S = 14 * DAY_S
-"""Twice this old, half of the counted history is forgotten: a rate is that of the last weeks."""
 MAX_BACK = 100
 """Jumps remembered to tell whether they come often enough, at most."""
-SILENCE, CLOCK = "silence", "clock_jump"
+OUTCOMES = ("success", "failure", "challenge", None)
 
 
 def by_host(event: Event) -> str | None:
@@ -28,6 +28,11 @@ def by_host(event: Event) -> str | None:
     if target is None or not target.startswith("host:") or len(target) == 5:
         return None
     return f"{event.tenant or ''}\x1f{target[5:261]}"
+
+
+def by_input(event: Event) -> str | None:
+    """One key per input of the service: a topic or a file, with the tenant it is configured for."""
+    return None if event.target is None else f"{event.tenant or ''}\x1f{event.target}"
 
 
 class SilenceSettings(DetectorSettings):
@@ -65,22 +70,8 @@ class SilenceSettings(DetectorSettings):
     quiet_s: Annotated[Seconds, Field(description="Seconds without another such event after which a jumping clock has settled.")] = 3600
 
 
-class Told(msgspec.Struct):
-    """What the open episode is about."""
-
-    what: str
-    usual_pause_s: float = 0.0
-    limit_s: float = 0.0
-    log_changed: bool = False
-    came_back: bool = False
-    furthest_s: float = 0.0
-    """How far behind an event was, at most."""
-    step_s: float = 0.0
-    """How long the silence was when it was last said."""
-
-
 class Source(EpisodeState):
-    """168 small numbers, at most ``MAX_BACK`` jumps and one episode: about 2 KB."""
+    """168 small numbers, at most ``MAX_BACK`` jumps and one episode: about 2 KB; of an input, as many for each of at most 64 partitions."""
 
     first_ts: float = 0.0
     newest: float = 0.0
@@ -98,19 +89,22 @@ class Source(EpisodeState):
     back: list[tuple[float, str]] = msgspec.field(default_factory=list)
     """(newest event time then, id) of events far behind."""
     told: Told | None = None
+    voices: Voices | None = None
+    """Of an input; all above but ``told`` is of a tenant or host."""
 
 
 class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
     """Knows how long each source pauses at each hour of the week, and counts the seconds after each event.
 
     The clock is event time, and other sources move it: where only one source is read, its silence is told when it speaks again, and one at
-    the end of a log never. State per key ≈ 2 KB. Cost ≈ 0.2 µs per event.
+    the end of a log never. The live service moves it on, too, when all its inputs are silent. State per key ≈ 2 KB. Cost ≈ 0.2 µs per event;
+    inputs cost nothing per event, for they are marked as heard every ten seconds only.
     """
 
     name = "source_silence"
     title = "Source fell silent"
-    sees = "A tenant or host that always sends events and has stopped, or whose clock jumps back and forth."
-    kinds = KINDS
+    sees = "A tenant, host, topic, partition or file that always sends events and has stopped, or a tenant's or host's clock that jumps."
+    kinds = KINDS | {HEARD}
     techniques = ("T1685.002",)
     false_positives = (
         "Nights, weekends and holidays: a silence is judged only when every hour it touches is one without usual pauses beyond `steady_pause_s`.",
@@ -118,8 +112,14 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
         "A planned outage: told once; a pause at the same hour of the next week is judged by it.",
         "A source that was taken out of service: resolves after `retire_s`; allow-list it before.",
         "A backlog that is sent late: a low clock alert; raise `jump_s` for sources that buffer for hours.",
+        "One partition of a topic without keys that use it: low; a topic whose partitions are all silent is one alert.",
+        "A file that ends, in a replay: only inputs of the live service are judged as inputs, and one that is not read any more is forgotten.",
     )
-    variants: ClassVar[dict[str, Variant]] = {"by_tenant": Variant("tenant", by_tenant), "by_source": Variant("source", by_host)}
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_tenant": Variant("tenant", by_tenant, ignores=frozenset(product((HEARD,), OUTCOMES))),
+        "by_source": Variant("source", by_host, ignores=frozenset(product((HEARD,), OUTCOMES))),
+        "by_input": Variant("source", by_input, ignores=frozenset(product(KINDS, OUTCOMES))),
+    }
     Settings = SilenceSettings
     State = Source
 
@@ -145,6 +145,8 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
 
     def _closely(self, key: str, state: Source, event: Event) -> Finding | None:
         """The first event, the first of an hour, one after a silence, or one that comes late."""
+        if event.kind == HEARD:
+            return self._heard(key, state, event)
         limits, ts = self.limits_of(key), event.ts
         if not state.count:
             state.first_ts = state.newest = ts
@@ -157,29 +159,20 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
         if state.told is not None and state.told.what == SILENCE:
             state.told.came_back = True
             finding = self._close(key, state, ts)
-        pause = ts - state.newest
-        if hour_of(ts) != hour_of(state.newest):
-            learn_pause(state.profile, state.newest, ts, state.pause)
-            state.pause = 0.0
-            self._age(state, ts)
-        state.pause = max(state.pause, pause)
-        state.newest, state.last_id = ts, event.id
+        learn_event(state, ts, event.id)
         state.hour_end = (hour_of(ts) + 1) * HOUR_S
         if state.wake_at == NEVER:
             state.wake_at = ts + limits.silence_s
         return finding
-
-    def _age(self, state: Source, ts: float) -> None:
-        while ts - state.first_ts > 2 * FORGET_HALF_S:
-            # Whatever is older than half weighs half: the rate follows the source within weeks.
-            state.first_ts += (ts - state.first_ts) / 2
-            state.count //= 2
 
     # -- silence ------------------------------------------------------------------------------------------------------------------
 
     def on_time(self, key: str, state: Source, now: float) -> Finding | None:
         """See how long it has been silent; the timer follows the source lazily."""
         limits, told = self.limits_of(key), state.told
+        if state.voices is not None:
+            state.voices.look(now, limits)
+            return self._tell_input(key, state, state.voices, now, came_back=False)
         if told is not None and told.what == SILENCE:
             return self._still_silent(key, state, told, now)
         finding = self._settled(key, state, now) if told is not None else None
@@ -189,7 +182,7 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
         if now < state.newest + limits.silence_s:
             self._next_look(state, limits, now)
             return None
-        usual = self._usual(state, limits, now)
+        usual = usual_of(state, limits, now)
         if usual is None:
             self._next_look(state, limits, now)
             return None
@@ -210,21 +203,10 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
     def _earlier(self, state: Source, limits: SilenceSettings, due: float) -> float:
         return due if state.episode is None else min(due, state.episode.last_seen + limits.quiet_s)
 
-    def _usual(self, state: Source, limits: SilenceSettings, now: float) -> float | None:
-        """Its longest usual pause for the time of its silence; ``None`` where it is not judged."""
-        history_s = state.newest - state.first_ts
-        if history_s < limits.flat_after_s or state.count < limits.min_rate * history_s / HOUR_S:
-            return None
-        usual = state.pause
-        if state.profile:
-            learned = usual_pause(state.profile, state.newest, now, hour_of_day=history_s >= limits.hours_after_s)
-            usual = max(usual, learned)
-        return usual if usual <= limits.steady_pause_s else None
-
     def _fall_silent(self, key: str, state: Source, now: float, told: Told) -> Finding:
         limits = self.limits_of(key)
         told.log_changed = 0 <= state.newest - state.changed_ts <= limits.log_change_s
-        told.step_s = now - state.newest
+        told.step_s, told.per_hour = now - state.newest, per_hour(state)
         evidence = [state.last_id]
         if told.log_changed and state.changed_id != state.last_id:
             evidence.insert(0, state.changed_id)
@@ -254,7 +236,7 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
     def _close(self, key: str, state: Source, now: float) -> Finding:
         assert state.episode is not None
         assert state.told is not None
-        state.told.step_s = now - state.newest
+        state.told.step_s, state.told.per_hour = now - state.newest, per_hour(state)
         finding = self._tell(key, state, state.episode, "close", now)
         state.episode = state.told = None
         state.wake_at = NEVER
@@ -297,54 +279,70 @@ class SourceSilence(EpisodeDetector[Source, SilenceSettings]):
         state.episode = state.told = None
         return finding
 
+    # -- inputs -------------------------------------------------------------------------------------------------------------------
+
+    def _heard(self, key: str, state: Source, event: Event) -> Finding | None:
+        """A part of an input was heard, or is not read any more."""
+        voices = state.voices = state.voices or Voices()
+        gone = event.reason == "gone"
+        if gone:
+            voices.forget(event.action or "")
+        else:
+            voices.hear(event.action or "", event.ts, event.id, event.records, self.limits_of(key).silence_s)
+        return self._tell_input(key, state, voices, event.ts, came_back=not gone)
+
+    def _tell_input(self, key: str, state: Source, voices: Voices, now: float, *, came_back: bool) -> Finding | None:
+        """Say who is silent by now, if that is news: one alert for an input, however many of its parts."""
+        state.wake_at = voices.next_due()
+        whole, parts, told, episode = voices.whole, voices.silent_parts(), state.told, state.episode
+        if whole is not None and whole.silent:
+            new, silent = Told(SILENCE), [whole]
+        elif parts:
+            new, silent = Told(PARTS, parts=parts, of=len(voices.parts)), [voices.parts[name] for name in parts]
+        elif told is None or episode is None:
+            return None
+        else:
+            told.came_back = came_back
+            finding = self._tell(key, state, episode, "close", now)
+            state.episode = state.told = None
+            return finding
+        longest = max(silent, key=lambda voice: (voice.step_s, voice.last_id))
+        new.usual_pause_s, new.limit_s, new.step_s, new.per_hour = longest.usual_s, longest.limit_s, longest.step_s, per_hour(longest)
+        is_news = told is None or new.what != told.what or new.step_s > told.step_s or not set(parts) <= set(told.parts)
+        state.told = new
+        if told is None or episode is None:
+            ids = [voice.last_id for voice in silent][:MAX_EVIDENCE]
+            state.episode = episode = Episode(min(voice.newest for voice in silent), now, len(ids), 0, 0, ids)
+            return self._tell(key, state, episode, "open", now)
+        if not is_news:
+            return None
+        episode.evidence += [voice.last_id for voice in silent if voice.last_id not in episode.evidence]
+        del episode.evidence[MAX_EVIDENCE:]
+        episode.count = len(episode.evidence)
+        return self._tell(key, state, episode, "update", now)
+
     # -- words --------------------------------------------------------------------------------------------------------------------
 
     def severity(self, key: str, state: Source) -> Severity:
-        """A clock: low. A silence: medium, high right after a change to the audit log."""
+        """A clock, or some partitions: low. A silence: medium, high right after a change to the audit log."""
         assert state.told is not None
-        if state.told.what == CLOCK:
+        if state.told.what in {CLOCK, PARTS}:
             return "low"
         return "high" if state.told.log_changed else "medium"
 
     def facts(self, key: str, state: Source) -> dict[str, Fact]:
         """See ``EpisodeDetector``."""
-        told, limits = state.told, self.limits_of(key)
-        assert told is not None
-        if told.what == CLOCK:
-            return {
-                "what": CLOCK,
-                "furthest_s": round(told.furthest_s, 3),
-                "jumps": limits.jumps,
-                "jump_s": limits.jump_s,
-                "window_s": limits.jump_window_s,
-            }
-        return {
-            "what": SILENCE,
-            "silent_s": round(told.step_s, 3),
-            "limit_s": round(told.limit_s, 3),
-            "usual_pause_s": round(told.usual_pause_s, 3),
-            "events_per_hour": round(state.count * HOUR_S / max(HOUR_S, state.newest - state.first_ts), 1),
-            "log_changed_before": "yes" if told.log_changed else "no",
-            "came_back": "yes" if told.came_back else "no",
-        }
+        assert state.told is not None
+        return told_facts(state.told, self.limits_of(key))
+
+    def links(self, key: str, state: Source) -> tuple[tuple[EntityType, str], ...]:
+        """The tenant an input is of, which falls silent with it."""
+        return () if state.voices is None else (("tenant", split_key(key)[0] or ""),)
 
     def explain(self, finding: Finding) -> str:
         """See ``Detector``."""
-        f = finding.facts
-        if f["what"] == CLOCK:
-            number = times(finding.count, "event")
-            return f"{number} lay up to {span(float(f['furthest_s']))} behind the newest of this source: its clock jumps, or a backlog is sent late."
-        text = (
-            f"No event for {span(float(f['silent_s']))} from a source that sends {float(f['events_per_hour']):,.0f} an hour "
-            f"and usually pauses for {span(float(f['usual_pause_s']))} at most at this hour of the week."
-        )
-        if f["log_changed_before"] == "yes":
-            text = f"{text} Its audit log was changed shortly before."
-        return f"{text} It sends again." if f["came_back"] == "yes" else text
+        return explain(finding)
 
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""
-        f = finding.facts
-        if f["what"] == CLOCK:
-            return f"silent with fewer than {times(f['jumps'], 'event')} more than {span(float(f['jump_s']))} behind in {span(float(f['window_s']))}"
-        return f"silent for a pause of less than {span(float(f['limit_s']))}"
+        return counterfactual(finding)

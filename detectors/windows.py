@@ -27,7 +27,22 @@ def slide(window: list[tuple[float, str, str]], entry: tuple[float, str, str], s
         del window[:drop]
 
 
-class Sketch:
+class Packed:
+    """A value in a state that is saved as bytes: base64 in JSON."""
+
+    __slots__ = ()
+
+    def to_bytes(self) -> bytes:
+        """The whole value; says itself in which version."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """What ``to_bytes`` gave. Raises ``ValueError`` for what it cannot read."""
+        raise NotImplementedError
+
+
+class Sketch(Packed):
     """HyperLogLog of about 1.6 % standard error (2^12 registers, at most about 2 KiB), deterministic and JSON-able through bytes.
 
     Algorithm: Flajolet et al. 2007, as implemented by Apache DataSketches.

@@ -135,6 +135,9 @@ def replay(
     speed: Annotated[str, typer.Option(help="max, or a multiple of real time: 1x, 60x.")] = "max",
     deliver: Annotated[bool, typer.Option("--deliver", help="Also send alerts to the configured sinks.")] = False,  # noqa: FBT002
     fail_on: Annotated[SeverityName | None, typer.Option(help="Exit with 1 when an alert of this severity or worse was found.")] = None,
+    verdicts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What somebody found alerts to be, a JSON object a line; see docs/verdicts.md.")
+    ] = None,
     state_in: Annotated[Path | None, typer.Option(metavar="FILE", help="Begin with what a state file remembers of earlier logs.")] = None,
     state_out: Annotated[
         Path | None,
@@ -167,7 +170,7 @@ def replay(
         config=config, out=out, out_format=out_format.value, final=final, report=report, rejects=rejects, deliver=deliver
     )
     history = History(state_in=state_in, state_out=state_out, learn_only=learn_only)
-    return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value, history)
+    return replaying.replay(files, settings, options, outputs, _speed(speed), None if fail_on is None else fail_on.value, history, verdicts)
 
 
 @app.command(epilog="Example: watchfloor run -c watchfloor.yaml")

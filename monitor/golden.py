@@ -4,7 +4,8 @@ A case is a folder ``<detector>/<case>/`` with log files and a ``case.yaml``:
 
     what: one sentence
     config: {…}          # optional: settings of this detector
-    files: {…}           # optional: options of the replay, such as year
+    files: {…}           # optional: options of the replay, such as year; heard_as: {a.jsonl: orders, b.jsonl: orders} listens to
+                         # files as if they were partitions of a topic that is read live
     fires:               # its alerts in the order they opened; [] = it must stay silent
       - {entity: "ip:203.0.113.9", severity: low, count: 25}
 """
@@ -44,6 +45,7 @@ class Files(Strict):
     format: Literal[("auto", *FORMATS)] = "auto"  # type: ignore[valid-type]  # the registry decides
     year: int | None = Field(default=None, ge=1990, le=2099)
     tenant: str | None = None
+    heard_as: dict[str, str] = Field(default_factory=dict)
 
 
 def _checked(files: dict[str, Any]) -> dict[str, Any]:

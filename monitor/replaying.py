@@ -26,6 +26,7 @@ from monitor.sinks.errors import failed
 from monitor.sinks.lines import JsonLines
 from monitor.sinks.rejects import RejectFile
 from monitor.sources.files import STDIN, Stdin, expand
+from monitor.verdicts import read_file as read_verdicts
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError, InputError
 from schemas.export import ExportName
@@ -56,6 +57,7 @@ def replay(  # one step after the other
     speed: float | None = None,
     fail_on: Severity | None = None,
     history: History | None = None,
+    verdicts: Path | None = None,
 ) -> int:
     """Run it; the exit code.
 
@@ -65,7 +67,8 @@ def replay(  # one step after the other
     history = History() if history is None else history
     history.check({**_shown(outputs), "--fail-on": fail_on is not None})
     sources = expand(files)
-    _spare(sources, settings, outputs, history)
+    _spare(sources, settings, outputs, history, verdicts)
+    given = [] if verdicts is None else read_verdicts(verdicts)
     console = Console(stderr=True)
     with ExitStack() as stack:
         rejects = stack.enter_context(RejectFile(outputs.rejects))
@@ -75,6 +78,7 @@ def replay(  # one step after the other
             _check_writable(outputs.report)
         progress = stack.enter_context(_Progress(console))
         history.begin(parts.core)
+        parts.core.judging.plan(given)
         engine = Replay(
             parts.core,
             options,
@@ -153,6 +157,10 @@ def summarise(parts: Parts, engine: Replay, alerts: list[Alert], versions: int, 
 
 
 def _notes(parts: Parts) -> Iterator[str]:
+    unapplied = list(dict.fromkeys(given.alert for given in parts.core.judging.unapplied))
+    if unapplied:
+        more = "" if len(unapplied) == 1 else f" and {len(unapplied) - 1} more"
+        yield f"--verdicts: no alert with the id {unapplied[0]}{more} was raised, or it is not remembered, so what is said of it changes nothing"
     if parts.allow is not None:
         for number, used in enumerate(parts.allow.used):
             if not used:
@@ -191,7 +199,7 @@ def _shown(outputs: Outputs) -> dict[str, bool]:
     }
 
 
-def _spare(sources: Sequence[Path | Stdin], settings: Settings, outputs: Outputs, history: History) -> None:
+def _spare(sources: Sequence[Path | Stdin], settings: Settings, outputs: Outputs, history: History, verdicts: Path | None) -> None:
     """Refuse to write over what is read, or two outputs into one file. Raises ``ConfigurationError`` before anything is opened."""
     places = settings.geography
     taken: dict[object, str] = {}
@@ -202,6 +210,7 @@ def _spare(sources: Sequence[Path | Stdin], settings: Settings, outputs: Outputs
         (places.city_db, "the city database"),
         (places.asn_db, "the ASN database"),
         (history.state_in, "the state file that is read"),
+        (verdicts, "the file of verdicts"),
     ):
         if read is not None:
             taken[_identity(read)] = what

@@ -5,6 +5,7 @@ live run can be said again about a replay of it.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from schemas.errors import ConfigurationError, RejectError, WatchfloorError
 from schemas.stamps import checked_ts, from_datetime
 
 MAX_REASON_CHARS = 500
-MAX_ID_CHARS = 128
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 MAX_LINE_BYTES = 65_536
 DEFAULT_EXPECTED_S = 30 * 86_400.0
 """How long something is expected for when nobody says (seconds of event time)."""
@@ -96,7 +97,9 @@ def until_of(given: Given, now: float) -> float | None:
 
 
 def read_body(alert_id: str, body: bytes, given_at: float | None = None) -> Given:
-    """What a request says about an alert. Raises ``BadVerdictError``."""
+    """What a request says about an alert. Raises ``BadVerdictError``, and ``UnknownAlertError`` for what is no id."""
+    if _ID.fullmatch(alert_id) is None:
+        raise UnknownAlertError
     return _read({**_object(body, _BODY), "alert": alert_id}, given_at)
 
 
@@ -164,7 +167,7 @@ def _object(text: bytes, known: frozenset[str]) -> dict[str, Any]:
 
 def _read(fields: Mapping[str, Any], given_at: float | None = None) -> Given:
     alert, verdict, reason = fields.get("alert"), fields.get("verdict"), fields.get("reason")
-    if not isinstance(alert, str) or not 1 <= len(alert) <= MAX_ID_CHARS:
+    if not isinstance(alert, str) or _ID.fullmatch(alert) is None:
         raise BadVerdictError("alert: expected the id of an alert, as in its field id")
     if verdict not in VERDICTS:
         raise BadVerdictError(
@@ -188,7 +191,7 @@ def _moment(name: str, text: object) -> float | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) and "T" in text.upper() else None
+        moment = datetime.fromisoformat(text.upper()) if isinstance(text, str) and "T" in text.upper() else None
         if moment is None or moment.tzinfo is None:
             raise BadVerdictError(f"{name}: expected a time; {_EXAMPLE}")
         return checked_ts(from_datetime(moment))

@@ -27,6 +27,9 @@ Risk = Literal["low", "medium", "high"]
 Network = Literal["vpn", "hosting", "relay", "satellite", "mobile"]
 
 KINDS: frozenset[str] = frozenset(get_args(Kind))
+HEARD = "source.heard"
+"""No record is of this kind. The live service makes such an event from time to time of an input that sends: its tenant and name (``target``),
+the partition (``action``), and how many events came since the last one (``records``). With the reason ``gone`` it is not read any more."""
 
 
 class Event(msgspec.Struct, gc=False):

@@ -1,4 +1,7 @@
-"""Runs the command, and kills its process (SIGKILL, by itself) the n-th time it comes to a given step. ``CRASH_AT=step:n``, or no step."""
+"""Runs the command, and kills its process (SIGKILL, by itself) the n-th time it comes to a given step. ``CRASH_AT=step:n``, or no step.
+
+``CRASH_AT=step:n:freeze``: it freezes there instead (SIGSTOP), once.
+"""
 
 import os
 import signal
@@ -9,7 +12,7 @@ STEPS = ("read", "detected", "begun", "writing", "written", "committed", "claime
 """Between each two: batch → detect → checkpoint → commit → deliver → mark sent."""
 
 
-def arm(step: str, count: int) -> None:
+def arm(step: str, count: int, number: signal.Signals = signal.SIGKILL) -> None:
     """Put the trap at this step."""
     from monitor import checkpoint
     from monitor.alerts import cursors
@@ -22,8 +25,8 @@ def arm(step: str, count: int) -> None:
 
     def die() -> None:
         left[0] -= 1
-        if left[0] <= 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if left[0] == 0:
+            os.kill(os.getpid(), number)
 
     def trap(owner: Any, name: str, *, before: bool = False) -> None:
         original: Callable[..., Any] = getattr(owner, name)
@@ -75,7 +78,7 @@ def arm(step: str, count: int) -> None:
 if __name__ == "__main__":
     from monitor.cli import main
 
-    step, _, count = os.environ.get("CRASH_AT", "").partition(":")
+    step, *how = os.environ.get("CRASH_AT", "").split(":")
     if step:
-        arm(step, int(count))
+        arm(step, int(how[0]), signal.SIGSTOP if how[1:] == ["freeze"] else signal.SIGKILL)
     main()

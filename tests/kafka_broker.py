@@ -29,6 +29,8 @@ USER, PASSWORD = "app", "app-secret-of-the-tests"
 STRANGER, STRANGERS_PASSWORD = "stranger", "stranger-secret-of-the-tests"
 """A user whom the broker knows and who may do nothing."""
 START_S = 60.0
+CLUSTER = "d2F0Y2hmbG9vci10ZXN0cw"
+"""Id of the cluster. Any 16 bytes in URL-safe base64 are one; asking Kafka's tool for it would cost a start of Java."""
 JAVA = ("java", "-Xmx384m", "-Xms128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.net.preferIPv4Stack=true")
 
 SERVER = """
@@ -123,13 +125,17 @@ def do(work: Coroutine[Any, Any, Any]) -> Any:
 
 
 class Broker:
-    """``folder``: where its configuration, certificates and data live. ``start`` before anything else, ``stop`` at the end."""
+    """``folder``: where its configuration, certificates and data live. ``start`` before anything else, ``stop`` at the end.
+
+    ``cluster``: its id.
+    """
 
     is_own = True
     """Whether a test may kill it, and has its certificates and passwords."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cluster: str = CLUSTER) -> None:
         self.folder = folder
+        self.cluster = cluster
         self.ca_file = folder / "ca.pem"
         self.client_cert, self.client_key = folder / "client.pem", folder / "client.key"
         self._lib = jars()
@@ -173,8 +179,7 @@ class Broker:
             for mechanism in ("SCRAM-SHA-512", "SCRAM-SHA-256")
             for name, password in ((USER, PASSWORD), (STRANGER, STRANGERS_PASSWORD))
         ]
-        # Any 16 bytes in URL-safe base64 are an id; asking the tool for one would cost a start of Java.
-        command = ["format", "--standalone", "-t", "d2F0Y2hmbG9vci10ZXN0cw", "-c", str(self.folder / "server.properties"), *users]
+        command = ["format", "--standalone", "-t", self.cluster, "-c", str(self.folder / "server.properties"), *users]
         ran = subprocess.run(self._java("kafka.tools.StorageTool", *command), capture_output=True, text=True, check=False, timeout=60)
         assert ran.returncode == 0, ran.stdout + ran.stderr
 

@@ -112,7 +112,14 @@ class Process:
         self.popen.send_signal(signal.SIGHUP)
 
     def pause(self) -> None:
+        """Freeze it; it stands still when this returns. A thread that is in a system call goes on to the end of it, and may get a lock there."""
         self.popen.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.popen.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return os.waitid(os.P_PID, self.popen.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT) is not None
 
     def go_on(self) -> None:
         self.popen.send_signal(signal.SIGCONT)
@@ -151,19 +158,24 @@ class Process:
         assert match is not None, self.text()
         return int(match[1])
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET") -> Page:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes | None = None) -> Page:
         """One page. Unless other headers are given, with the token of the settings."""
         if headers is None:
             headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request(method, path, headers=dict(headers))
+            connection.request(method, path, body, headers=dict(headers))
             answer = connection.getresponse()
             page = Page(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode())
         finally:
             connection.close()
         self.pages += [page.text, *page.headers.values()]
         return page
+
+    def post(self, path: str, body: Any) -> Page:
+        """Send JSON."""
+        token = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        return self.get(path, {"Content-Type": "application/json", **token}, "POST", json.dumps(body).encode())
 
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples of a metric (without its prefix) that have these labels."""

@@ -1,7 +1,7 @@
 """At which hours of the day somebody is active, and how surprising another one is."""
 
 from collections.abc import Sequence
-from math import log, sqrt
+from math import atan2, cos, log, pi, sin, sqrt
 from typing import ClassVar
 
 import msgspec
@@ -17,6 +17,8 @@ REACH = ((1, 0.8), (2, 0.3), (3, 0.08), (4, 0.02), (5, 0.005))
 """(hours away, how much activity there says of this hour): daylight saving, a late evening, an early start."""
 TRUST = 2.0
 """Days that weigh as much as what is known of others."""
+ENOUGH = 6.0
+"""Days' worth of knowledge from which on more of it makes nothing odder: else scores would rise for weeks, and pass any threshold."""
 HOURS_OF_DAY = 3
 """Hours with activity that tell as much as a day: of somebody seen once a day little is known after ten."""
 REST_DAYS = frozenset({2, 3})
@@ -88,11 +90,13 @@ def chance(same: Profile, other: Profile, *, rest: bool, hour: int, more: float,
     >>> office = Profile()
     >>> for _ in range(20): office.learn(0b1111_1111 << 8)
     >>> [round(chance(office, Profile(), rest=False, hour=hour, more=0.0, prior=0.01), 4) for hour in (9, 16, 18, 20, 2)]
-    [0.91, 0.7282, 0.0736, 0.0055, 0.0009]
+    [0.8586, 0.687, 0.07, 0.0057, 0.0014]
     """
     weight = OTHER_KIND[rest]
     days = same.known() + weight * other.known()
     near = same.near(hour) + weight * other.near(hour) + more
+    if days > ENOUGH:
+        days, near = ENOUGH, near * ENOUGH / days
     return min(1.0, (near + TRUST * prior) / (days + TRUST))
 
 
@@ -102,7 +106,7 @@ def surprise(likely: float) -> float:
     >>> [round(surprise(likely), 2) for likely in (1.0, 0.1, 0.011, 0.001)]
     [0.0, 2.15, 3.0, 3.72]
     """
-    return sqrt(-2.0 * log(min(1.0, max(likely, 1e-12))))
+    return sqrt(-2.0 * log(min(1.0, max(likely, 1e-12))) + 0.0)
 
 
 def shift_h(usual: float, seen: float) -> int:
@@ -117,6 +121,21 @@ def shift_h(usual: float, seen: float) -> int:
 def turn(usual: float, seen: float) -> float:
     """Degrees from one longitude to the other, the short way round: −180 to 180."""
     return (seen - usual + 180.0) % 360.0 - 180.0
+
+
+def middle(counts: Sequence[int]) -> float:
+    """The mean on the clock face, from 0 up to 24, as circular statistics have it (Mardia and Jupp 2000).
+
+    >>> round(middle([0] * 8 + [5] * 9 + [0] * 7), 1), round(middle([5, 5] + [0] * 20 + [5, 5]), 1)
+    (12.0, 23.5)
+    """
+    east = sum(count * x for count, x in zip(counts, _EAST, strict=True))
+    north = sum(count * y for count, y in zip(counts, _NORTH, strict=True))
+    return atan2(north, east) / (2 * pi) * DAY_HOURS % DAY_HOURS
+
+
+_EAST = [cos(2 * pi * hour / DAY_HOURS) for hour in range(DAY_HOURS)]
+_NORTH = [sin(2 * pi * hour / DAY_HOURS) for hour in range(DAY_HOURS)]
 
 
 def main_hours(counts: Sequence[int], share: float = 0.9) -> tuple[int, int]:

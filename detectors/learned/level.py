@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
+UNREACHED = 1e18
+"""An amount that nothing reaches. An infinity could not be saved: JSON has none."""
 CLIP = 3.0
 """A value teaches no more than one this many spreads from the mean would: a single day must not move what is usual."""
 

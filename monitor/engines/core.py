@@ -11,14 +11,14 @@ from detectors.base import BaseDetector
 from monitor.alerts.correlate import Correlator
 from monitor.engines.judging import Judging
 from monitor.pipeline.geography import Geography
-from monitor.pipeline.ingest import Ingest, OnReject
+from monitor.pipeline.ingest import Ingest, OnReject, gone
 from monitor.pipeline.learned import Learned
 from monitor.pipeline.runner import Exempt, OnFailure, Runner
 from monitor.pipeline.seen import Seen
 from monitor.rows import Capture, Rows, Saved, one, rows_of
 from monitor.verdicts import Given, Judged
 from schemas.alert import Alert
-from schemas.event import Event
+from schemas.event import HEARD, Event
 from schemas.finding import Finding
 from schemas.formats.base import Memory, Parser
 
@@ -50,6 +50,7 @@ class Core:
         self.correlator = Correlator({detector.name: detector for detector in detectors}, runbooks, max_open_alerts)
         self.judging = Judging(detectors, self.runner, self.correlator, exempt)
         self.geography = geography
+        self._listens = any(HEARD in detector.kinds for detector in detectors)
         self._seen = Seen(dedupe_events)
         self._on_reject: OnReject = on_reject or (lambda *_: None)
 
@@ -59,6 +60,11 @@ class Core:
         self.inputs[source] = ingest
         self.runner.open(source, position)
         return ingest
+
+    def listen(self, source: str, name: str, tenant: str | None = None) -> None:
+        """Let detectors know when an input is heard, as a part of what is called ``name``. For inputs that never end by themselves."""
+        if self._listens:
+            self.inputs[source].listen(name, tenant)
 
     def feed(
         self,
@@ -142,10 +148,15 @@ class Core:
         for name, recent in self.memory.parts().items():
             recent.load(rows_of(saved, name), one(saved, f"{name}_head")["generation"])
         self._seen.restore(saved)
+        unread: list[Event] = []
+        position = one(saved, "runner")["position"]
         for name, data in rows_of(saved, "inputs"):
             if name in parsers:
                 self.open(name, parsers[name]).load(data)
+            elif position is not None:
+                unread += gone(name, data, position)
         self.runner.restore(saved)
+        self.runner.hold(unread)
         for name in self.runner.sources.keys() - self.inputs.keys():
             self.runner.close(name)
         self.correlator.restore(saved)

@@ -75,6 +75,7 @@ class Embedded(Facts):
         self._rejects, self._listener, self._configured = rejects, listener, labels
         self._interval_s, self._idle_s, self._adopt, self._clock = interval_s, idle_s, adopt, clock
         self._max_record_bytes, self._learn = max_record_bytes, learn
+        self._shared = [source for source in sources if isinstance(source, Shared)]
         self._checkpointer: Checkpointer | None = None
         self._positions: dict[str, Any] = {}
         self._generations: list[int] = [0] * len(sources)
@@ -241,7 +242,8 @@ class Embedded(Facts):
     async def _follow_ownership(self) -> None:
         generations = [source.generation for source in self._sources]
         inputs = [each for source in self._sources for each in source.inputs]
-        if not all(generations) or not all(source.is_active for source in self._sources if isinstance(source, Shared)):
+        if not all(generations) or not all(source.is_active for source in self._shared):
+            self.is_waiting = False
             if self.core is not None:
                 log.warning("another process of the group reads now; this one stands by")
                 await self._stand_by()
@@ -328,8 +330,8 @@ class Embedded(Facts):
     def _check_store(self, db: sqlite3.Connection) -> None:
         """Whether it is a store of these inputs, before anybody is kept from writing it. Raises ``ConfigurationError``."""
         checkpoint.check(db, self._configured, adopt=self._adopt)
-        for source in self._sources:
-            if isinstance(source, Shared) and source.cluster is not None:
+        for source in self._shared:
+            if source.cluster is not None:
                 checkpoint.bind(db, source.cluster, source.owns, adopt=self._adopt)
 
     def _close(self, core: Core, name: str) -> None:
@@ -349,6 +351,7 @@ class Embedded(Facts):
             core.open(each.source, _parser(core, each))
         else:
             core.runner.open(each.source)
+        core.listen(each.source, each.label or each.source, each.tenant)
 
     async def _after_checkpoint(self, positions: Mapping[str, Any]) -> None:
         self._listener.saved()

@@ -5,7 +5,7 @@ of logs gives what one log in time order would. A file is opened when the stream
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -40,6 +40,8 @@ class Options(msgspec.Struct, kw_only=True):
     until: float = float("inf")
     max_record_bytes: int = 1_048_576
     batch_records: int = 1000
+    heard_as: Mapping[str, str] = {}
+    """By the name of a file, what it is taken for a part of: it is then listened to as the live service listens to its inputs."""
 
 
 class _Reader:
@@ -209,6 +211,9 @@ class Replay:
                 return False
         assert reader.report.format is not None
         self._core.open(reader.key, self._parser(reader.report.format, reader.opened, self._core.memory), reader.head_ts)
+        heard_as = self._options.heard_as.get(Path(reader.report.name).name)
+        if heard_as is not None:
+            self._core.listen(reader.key, heard_as, self._options.tenant)
         reader.batches = reader.opened.batches(self._options.batch_records)
         return True
 

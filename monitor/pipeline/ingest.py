@@ -1,16 +1,20 @@
 """From the records of one input to events: decode, count and keep what is rejected, doubt leaps in time, drop repeats."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
+from math import inf
 from typing import Any
 
 from monitor.pipeline.believe import LEAP_S, SKEW_S, Suspect, Timeline
 from monitor.pipeline.seen import Seen
 from schemas.errors import RejectError
-from schemas.event import Event
+from schemas.event import HEARD, Event
 from schemas.formats.base import Parser
 from schemas.text import MAX_NAME_CHARS, bounded_name
+
+MARK_S = 10.0
+"""Seconds of event time after which an input that is listened to is marked as heard again. So much may a silence be shorter than told."""
 
 OnReject = Callable[[str, int, bytes, RejectError], None]
 """Called with source, line, the whole record and why it is no event."""
@@ -35,6 +39,18 @@ class Ingest:
         self._seen = seen
         self._on_reject = on_reject
         self._timeline = Timeline()
+        self._heard_as: str | None = None
+        self._tenant: str | None = None
+        self._mark_at = inf
+        """Event time from which on the next mark is due; never, for an input nobody listens to."""
+        self._unmarked = 0
+        """Events since the last mark."""
+
+    def listen(self, name: str, tenant: str | None) -> None:
+        """Mark from now on when the input is heard, as a part of something of that name: a topic, a file."""
+        self._heard_as, self._tenant = name, tenant
+        if self._mark_at == inf:
+            self._mark_at, self._unmarked = -inf, 0
 
     @property
     def believed(self) -> float:
@@ -53,6 +69,7 @@ class Ingest:
         append, repeats, irrelevant = events.append, 0, 0
         partly, unbounded = self._may_reject_parts, self._may_have_long_names
         limit, believed = timeline.limit, timeline.believed
+        mark_at, marked = self._mark_at, -self._unmarked
         for line, record, stamp in zip(lines, records, repeat(None, len(records)) if stamps is None else stamps, strict=True):
             try:
                 parsed = parse(record)
@@ -90,11 +107,18 @@ class Ingest:
                 if ts > believed:
                     believed = timeline.believed = ts
                     limit = timeline.limit = ts + LEAP_S
+                    if ts >= mark_at:
+                        append(event)
+                        append(self._mark(ts, event_id, len(events) - marked))
+                        mark_at, marked = ts + MARK_S, len(events)
+                        continue
                 append(event)
         self.records += len(records)
         self.repeats += repeats
         self.irrelevant += irrelevant
+        self._mark_at, self._unmarked = mark_at, len(events) - marked
         self.kinds.update([event.kind for event in events])
+        self.kinds.pop(HEARD, None)
         seen.turn()
         return events
 
@@ -115,7 +139,12 @@ class Ingest:
         """The input has ended: what still waited to be believed."""
         events = self._timeline.end()
         self.kinds.update([event.kind for event in events])
+        if self._heard_as is not None and self.believed > -inf:
+            events.append(_gone(self.source, self._heard_as, self._tenant, self.believed))
         return events
+
+    def _mark(self, ts: float, event_id: str, number: int) -> Event:
+        return Event(HEARD, ts, event_id, tenant=self._tenant, target=self._heard_as, action=self.source, records=number)
 
     def _contradict(self) -> None:
         ahead, wrong = self._timeline.contradicted()
@@ -134,6 +163,7 @@ class Ingest:
             "irrelevant": self.irrelevant,
             "rejected": dict(self.rejected),
             "kinds": dict(self.kinds),
+            "heard": None if self._heard_as is None else [self._heard_as, self._tenant, max(self._mark_at, 0.0), self._unmarked],
         }
 
     def load(self, data: dict[str, Any]) -> None:
@@ -142,6 +172,18 @@ class Ingest:
         self._timeline.load(data["timeline"])
         self.records, self.repeats, self.irrelevant = data["records"], data["repeats"], data["irrelevant"]
         self.rejected, self.kinds = Counter(data["rejected"]), Counter(data["kinds"])
+        if data.get("heard") is not None:
+            self._heard_as, self._tenant, self._mark_at, self._unmarked = data["heard"]
+
+
+def gone(source: str, data: Mapping[str, Any], ts: float) -> list[Event]:
+    """What to say of an input that was dumped and is not read any more: nothing, if nobody listened to it."""
+    heard = data.get("heard")
+    return [] if heard is None else [_gone(source, heard[0], heard[1], ts)]
+
+
+def _gone(source: str, name: str, tenant: str | None, ts: float) -> Event:
+    return Event(HEARD, ts, tenant=tenant, target=name, action=source, reason="gone")
 
 
 def _bound_names(events: Sequence[Event]) -> None:

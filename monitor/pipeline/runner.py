@@ -19,7 +19,7 @@ from detectors.base import ASK, NEVER, Detector, KeyOf, KeyState, Verdict, tenan
 from monitor.pipeline.learned import Learned, fit, unsay
 from monitor.pipeline.state import KeyedState, KeyGroup
 from monitor.rows import HELD_CHUNK, Rows, Saved, one, rows_of
-from schemas.event import KINDS, Event, Outcome
+from schemas.event import HEARD, KINDS, Event, Outcome
 from schemas.finding import Finding
 
 IN_TIME = attrgetter("ts", "id")
@@ -98,7 +98,7 @@ class Runner:
 
     def _build_table(self) -> None:
         """Who is shown an event of which kind and outcome, by the function that says the key."""
-        kinds = KINDS.union(*(states.detector.kinds for states in self.states))
+        kinds = KINDS.union((HEARD,), *(states.detector.kinds for states in self.states))
         table: dict[str, dict[str | None, dict[KeyOf, _Rows]]] = {kind: {outcome: {} for outcome in OUTCOMES} for kind in kinds}
         for states in self.states:
             detector = states.detector

@@ -84,5 +84,5 @@ def _told(judged: Judged) -> dict[str, Any]:
         "detector": judged.detector,
         "changed": judged.changed,
         "detector_told": judged.told,
-        "status": judged.alerts[-1].status if judged.alerts else None,
+        "alert_status": judged.alerts[-1].status if judged.alerts else None,
     }

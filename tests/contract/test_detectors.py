@@ -15,10 +15,10 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from detectors.base import NEVER, BaseDetector, KeyState
+from detectors.base import ASK, NEVER, BaseDetector, KeyState
 from detectors.registry import DETECTORS, build
 from detectors.settings import DetectorSettings
-from schemas.event import KINDS, Event
+from schemas.event import HEARD, KINDS, Event
 from schemas.finding import EntityType
 from tests.helpers import T0
 
@@ -56,7 +56,7 @@ def test_it_says_what_it_is(name: str) -> None:
     assert cls.false_positives
     assert all(":" in text and text.endswith(".") for text in cls.false_positives), "each false positive names what suppresses it"
     assert cls.kinds
-    assert cls.kinds <= KINDS
+    assert cls.kinds <= {*KINDS, HEARD}
     assert cls.state_version >= 1
 
 
@@ -190,7 +190,11 @@ def test_events_with_nothing_in_them_neither_crash_nor_alert(name: str) -> None:
                     event = Event(kind, T0 + second, f"e{second}", outcome=outcome, actor=actor, ip=ip)
                     key = detector.key(event)
                     if key is not None and kind != "audit.log_change":
-                        assert detector.on_event(key, state, event) is None
+                        finding = detector.on_event(key, state, event)
+                        if finding is ASK:
+                            assert detector.peers is not None
+                            finding = detector.consider(key, state, detector.peers.new_state(), event.ts, event)
+                        assert finding is None
 
 
 def test_it_remembers_a_key_for_as_long_as_it_needs(name: str) -> None:

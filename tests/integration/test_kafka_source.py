@@ -158,7 +158,9 @@ def test_a_topic_that_is_deleted_disappears_and_comes_back(broker: Broker, topic
             make_anew,
             lambda: engine.records[f"{topic}/0"] == [b"again"],
         )
-    assert [record.message for record in caplog.records].count("kafka_topic_gone") == 1
+    (told,) = [record for record in caplog.records if record.message == "kafka_topic_gone"]
+    assert (told.topic, told.partitions, told.records_lost) == (topic, "0, 1", 0)  # type: ignore[attr-defined]
+    assert [(one.source, one.position) for one in engine.arrivals if one.source == f"{topic}/1"][:2] == [(f"{topic}/1", 0)] * 2
     assert engine.source.generation == 1
 
 

@@ -2,6 +2,9 @@
 
 import json
 import random
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +107,83 @@ def test_the_standby_takes_over_and_nothing_is_lost_or_said_twice(tmp_path: Path
                 assert second.stop() == 0
     assert receiver.ids == expected
     assert receiver.repeated <= 1
+
+
+def freeze(process: Process, store: Path) -> None:
+    """At a moment when it holds no lock of the store, and sends nothing: what it sent just then would have to be sent once more."""
+
+    def is_free() -> bool:
+        process.pause()
+        try:
+            with closing(sqlite3.connect(store, timeout=0, isolation_level=None)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                (busy,) = db.execute("SELECT count(*) FROM cursors WHERE in_flight").fetchone()
+                db.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            busy = 1
+        if busy:
+            process.go_on()
+        return not busy
+
+    assert until(is_free)
+
+
+def gives_way(process: Process) -> bool:
+    """Whether it has found out that another one works: by the store, which ends it, or by the group, in which it stands by."""
+    return process.popen.poll() == 3 or "this one stands by" in process.text()
+
+
+def test_one_that_was_frozen_and_taken_for_dead_says_nothing_more(tmp_path: Path, broker: Broker) -> None:
+    topic = broker.create_topic(unique("frozen"), PARTITIONS)
+    records = attacks(24, seed=5)
+    expected = expected_of(tmp_path, records + ends())
+    half = len(records) // 2
+    with receiving() as receiver:
+        config = settings(broker, topic, tmp_path, receiver)
+        spread(broker, topic, records[:half], 1)
+        with service(config, tmp_path / "first") as first:
+            assert until(lambda: len(receiver.ids) >= 3)
+            with service(config, tmp_path / "second") as second:
+                assert until(lambda: second.ready)
+                freeze(first, tmp_path / "store.db")
+                assert until(lambda: is_active(second), 60)
+                spread(broker, topic, records[half:], 2)
+                assert until(lambda: len(receiver.ids) >= len(expected) // 2, 60)
+                first.go_on()
+                assert until(lambda: gives_way(first), 60)
+                end(broker, topic)
+                assert until(lambda: receiver.ids >= expected, 60)
+                assert second.stop() == 0
+            assert first.wait(0) == 3 or first.stop() == 0
+    assert receiver.ids == expected
+    assert receiver.repeated == 0
+
+
+@pytest.mark.parametrize(("end_it", "may_repeat"), [(Process.go_on, 1), (Process.kill, 0)])
+def test_one_frozen_in_a_transaction_is_waited_for_until_it_goes_on_or_is_killed(
+    tmp_path: Path, broker: Broker, end_it: Callable[[Process], None], may_repeat: int
+) -> None:
+    topic = broker.create_topic(unique("locked"), PARTITIONS)
+    records = attacks(24, seed=9)
+    expected = expected_of(tmp_path, records + ends())
+    half = len(records) // 2
+    with receiving() as receiver:
+        config = settings(broker, topic, tmp_path, receiver)
+        spread(broker, topic, records[:half], 1)
+        with service(config, tmp_path / "first", "writing:1:freeze") as first:  # nothing is sent yet
+            assert until(lambda: first.frozen)
+            with service(config, tmp_path / "second") as second:
+                assert second.said("the store is locked by the process that was active before", 60)
+                assert second.checks()["reads"] == {"ok": False, "why": "another process holds the lock of the store"}
+                assert not is_active(second)
+                end_it(first)
+                assert second.said("the store is free again, and taken over", 60)
+                spread(broker, topic, records[half:], 2)
+                end(broker, topic)
+                assert until(lambda: receiver.ids >= expected, 60)
+                assert second.stop() == 0
+    assert receiver.ids == expected
+    assert receiver.repeated <= may_repeat  # what the first one was sending when the other one had got the lock
 
 
 def test_a_broker_that_is_killed_and_comes_back_costs_nothing(tmp_path: Path, own_broker: Broker) -> None:

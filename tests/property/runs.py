@@ -22,15 +22,17 @@ def parser(core: Core) -> Parser:
 
 
 class Pipeline:
-    """A core with its sources, which are opened before anything is read."""
+    """A core with its sources, which are opened before anything is read. ``listen``: what they are parts of, if somebody listens to them."""
 
-    def __init__(self, names: Sequence[str], sources: Sequence[str] = ("log",)) -> None:
+    def __init__(self, names: Sequence[str], sources: Sequence[str] = ("log",), *, listen: str | None = None) -> None:
         self.names, self.sources = names, sources
         self.alerts: list[Alert] = []
         self.core = self._fresh()
         self.store: Tables = {}
         for source in sources:
             self.core.open(source, parser(self.core))
+            if listen is not None:
+                self.core.listen(source, listen)
 
     def _fresh(self) -> Core:
         return Core(instances(self.names), lateness_s=LATENESS_S, tracking=True)

@@ -4,7 +4,11 @@ from typing import Any
 
 import pytest
 
-from detectors.bulk_export import MAX_OBJECTS, PANES, BulkExport, ExportSettings
+from detectors.base import ASK, Verdict
+from detectors.bulk_export import MAX_OBJECTS, BulkExport, ExportSettings
+from detectors.exports import PANES
+from detectors.registry import build
+from monitor.pipeline.runner import Runner
 from schemas.event import Event
 from tests.helpers import T0, event, find, opened
 
@@ -158,7 +162,8 @@ def test_long_names_are_told_apart(longer: int) -> None:
 def test_only_what_takes_data_out_is_counted(fields: dict[str, Any], counted: int) -> None:
     detector = BulkExport("by_actor", ExportSettings())
     state = detector.new_state()
-    assert detector.on_event("acme\x1falice", state, export(0, **fields)) is None
+    finding = detector.on_event("acme\x1falice", state, export(0, **fields))
+    assert finding is None or finding is ASK
     assert state.events == counted
 
 
@@ -195,3 +200,55 @@ def test_a_restart_in_between_changes_nothing() -> None:
         cut = detector.load(1, detector.dump(cut))
         assert detector.on_event("acme\x1falice", cut, one) == expected
     assert detector.dump(cut) == detector.dump(whole)
+
+
+# -- what is unusual for the account --------------------------------------------------------------------------------------------------
+
+
+def days(number: int, objects: int = 3, first: int = 0, actor: str = "alice") -> list[Event]:
+    """So many days with a few exports each."""
+    return [
+        export((first + day) * 86_400 + step * 600, id=f"{actor}{first + day}-{step}", actor=actor, target=f"file:{step}", records=10)
+        for day in range(number)
+        for step in range(objects)
+    ]
+
+
+def test_a_day_far_beyond_what_is_usual_is_low_although_no_limit_is_passed() -> None:
+    found = find("bulk_export", [*days(8), *days(1, 40, first=8)])
+    assert opened(found) == [("actor", "alice")]
+    assert found[0].severity == "low"
+    assert found[0].score > 2
+    assert found[0].facts["unusual"] == "objects"
+    assert found[0].facts["days_learned"] == 8
+    detector = BulkExport("by_actor", ExportSettings())
+    assert "usually it is 3 objects, learned from 8 days with exports" in detector.explain(found[0])
+    assert detector.counterfactual(found[0]).startswith("silent below ")
+
+
+@pytest.mark.parametrize(
+    ("what", "events", "settings"),
+    [
+        ("too few days are known", [*days(4), *days(1, 40, first=4)], {}),
+        ("as much has been there before", [*days(8), *days(1, 9, first=8), *days(8, first=9), *days(1, 10, first=20)], {}),
+        ("a tenth of no limit is reached", [*days(8, objects=1), *days(1, 9, first=8)], {}),
+        ("it is switched off", [*days(8), *days(1, 40, first=8)], {"learned": {"enabled": False}}),
+    ],
+)
+def test_what_is_not_unusual(what: str, events: list[Event], settings: dict[str, Any]) -> None:
+    found = find("bulk_export", events, settings)
+    assert found == []
+
+
+@pytest.mark.parametrize(("verdict", "alerts"), [("true", 1), ("false", 0), ("expected", 0)])
+def test_a_day_under_an_alert_teaches_only_when_it_was_no_attack(verdict: Verdict, alerts: int) -> None:
+    runner = Runner(list(build("bulk_export", ExportSettings())))
+    assert len(opened(runner.run("test", [*days(8), *days(1, 40, first=8), *days(1, first=10)]))) == 1
+    assert runner.judge("bulk_export", "by_actor", "acme\x1falice", verdict)
+    assert len(opened(runner.run("test", [*days(1, 40, first=12), *days(1, first=14)]))) == alerts
+
+
+def test_an_unusual_day_that_goes_on_to_pass_a_limit_is_as_bad_as_the_limit_says() -> None:
+    found = find("bulk_export", [*days(8), *(export(8 * 86_400 + step * 5, id=f"x{step}", target=f"file:x{step}") for step in range(120))])
+    assert [finding.severity for finding in found if finding.phase == "open"] == ["low"]
+    assert found[-1].severity == "medium"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from detectors.source_silence import SilenceSettings, SourceSilence, by_host
-from schemas.event import Event
+from schemas.event import HEARD, Event
 from schemas.finding import Finding
 from tests.helpers import event, find
 
@@ -173,3 +173,113 @@ def test_words() -> None:
         "Its audit log was changed shortly before. It sends again."
     )
     assert detector.counterfactual(found[-1]) == "silent for a pause of less than 15 min"
+
+
+# -- inputs of the service --------------------------------------------------------------------------------------------------------
+
+
+def heard(until: float, part: str = "orders/0", start: float = 0, every_s: float = 10, number: int = 50, **fields: Any) -> list[Event]:
+    """Marks of one partition of a topic."""
+    more = {"kind": HEARD, "tenant": None, "target": "orders", "action": part, "records": number, **fields}
+    return [event(at, **{"id": f"{part}@{at:g}", **more}) for at in range(int(start), int(until), int(every_s))]
+
+
+def test_a_topic_that_stops_is_one_alert() -> None:
+    found = run(*(heard(ONE_DAY + n, f"orders/{n}", n) for n in range(4)), clock(ONE_DAY + HOUR_S + 2000))
+    assert phases(found) == [("open", "medium"), ("update", "medium"), ("update", "medium")]
+    assert [finding.facts["silent_s"] for finding in found] == [900, 1800, 3600]
+    first = found[0]
+    assert (first.entity_type, first.entity, first.tenant, first.facts["what"]) == ("source", "orders", None, "silence")
+    assert (first.facts["usual_pause_s"], first.facts["events_per_hour"]) == (7, 72_005.6)
+    assert first.evidence == (f"orders/3@{ONE_DAY - 7:g}",)
+    assert first.links == (("tenant", ""),)
+
+
+def test_partitions_that_stop_while_others_go_on_are_one_low_alert() -> None:
+    found = run(
+        heard(ONE_DAY, "orders/0"),
+        heard(ONE_DAY + 300, "orders/1"),
+        heard(ONE_DAY + 2 * HOUR_S, "orders/2"),
+        heard(ONE_DAY + 2 * HOUR_S, "orders/0", start=ONE_DAY + 4000),
+        heard(ONE_DAY + 2 * HOUR_S, "orders/1", start=ONE_DAY + 5000),
+    )
+    said = [(finding.phase, finding.severity, finding.facts["silent"]) for finding in found]
+    assert said[:2] == [("open", "low", "orders/0"), ("update", "low", "orders/0, orders/1")]
+    assert said[-1] == ("close", "low", "orders/1")
+    assert (found[0].facts["silent_parts"], found[0].facts["parts"], found[0].facts["silent_s"]) == (1, 3, 900)
+    assert (found[-1].facts["came_back"], found[-1].ts) == ("yes", event(ONE_DAY + 5000).ts)
+
+
+def test_a_topic_whose_partitions_stop_one_after_the_other_becomes_grave() -> None:
+    found = run(heard(ONE_DAY, "orders/0"), heard(ONE_DAY + 2000, "orders/1"), clock(ONE_DAY + 4000))
+    assert [(finding.phase, finding.severity, finding.facts["what"]) for finding in found] == [
+        ("open", "low", "partitions"),
+        ("update", "low", "partitions"),
+        ("update", "medium", "silence"),
+    ]
+
+
+def test_after_an_outage_each_partition_has_time_to_come_back() -> None:
+    before = [heard(ONE_DAY, f"orders/{n}") for n in range(3)]
+    after = [heard(ONE_DAY + 3 * HOUR_S, f"orders/{n}", start=ONE_DAY + HOUR_S + 300 * n) for n in range(3)]
+    assert phases(run(*before, *after, clock(ONE_DAY + 3 * HOUR_S)))[-1] == ("close", "medium")
+    assert [finding.phase for finding in run(*before, *after, clock(ONE_DAY + 3 * HOUR_S))].count("open") == 1
+
+
+@pytest.mark.parametrize(
+    ("what", "rows", "alerts"),
+    [
+        ("a partition without keys", [heard(ONE_DAY + 2 * HOUR_S), heard(ONE_DAY, "orders/1", every_s=3000, number=2)], 0),
+        ("half a day", [heard(DAY_S / 2)], 0),
+        ("too few events", [heard(ONE_DAY, every_s=1000, number=1)], 0),
+        ("a whole that is steady though no partition is", [heard(ONE_DAY, f"orders/{n}", n * 200, 2400) for n in range(12)], 1),
+        ("not read any more", [heard(ONE_DAY), heard(ONE_DAY + 10, start=ONE_DAY, reason="gone")], 0),
+        (
+            "one partition not read any more",
+            [
+                heard(ONE_DAY),
+                heard(ONE_DAY + 10, start=ONE_DAY, reason="gone"),
+                heard(ONE_DAY + 2 * HOUR_S, "orders/1"),
+                heard(ONE_DAY + 2 * HOUR_S, "orders/2"),
+            ],
+            0,
+        ),
+        ("of another tenant", [heard(ONE_DAY), heard(ONE_DAY + HOUR_S, tenant="acme")], 1),
+        ("no name", [heard(ONE_DAY, target=None)], 0),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_which_inputs_are_judged(what: str, rows: list[list[Event]], alerts: int) -> None:
+    found = run(*rows, clock(ONE_DAY + HOUR_S))
+    assert [finding.phase for finding in found].count("open") == alerts
+
+
+def test_an_input_that_is_not_read_any_more_while_it_is_silent_resolves() -> None:
+    found = run(heard(ONE_DAY), heard(ONE_DAY + HOUR_S + 10, start=ONE_DAY + HOUR_S, reason="gone"), clock(ONE_DAY + 2 * HOUR_S))
+    assert phases(found)[-1] == ("close", "medium")
+    assert found[-1].facts["came_back"] == "no"
+
+
+def test_an_input_that_never_comes_back_is_retired() -> None:
+    found = run(heard(ONE_DAY), clock(ONE_DAY + 9 * DAY_S))
+    assert (found[-1].phase, found[-1].facts["came_back"], found[-1].ts) == ("close", "no", event(ONE_DAY - 10 + 7 * DAY_S).ts)
+
+
+def test_no_more_than_64_partitions_are_told_apart() -> None:
+    detector = SourceSilence("by_input", SilenceSettings())
+    state = detector.new_state()
+    for i in range(200):
+        detector.on_event("\x1forders", state, heard(i + 1, f"orders/{i}", i, 1)[0])
+    assert state.voices is not None
+    assert len(state.voices.parts) == 64
+    assert detector.load(1, detector.dump(state)) == state
+
+
+def test_words_about_partitions() -> None:
+    detector = SourceSilence("by_input", SilenceSettings())
+    (finding, *_) = run(heard(ONE_DAY), heard(ONE_DAY + HOUR_S, "orders/1"))
+    assert detector.explain(finding) == (
+        "No event for 15 min from 1 of the 2 partitions (orders/0), while others go on; "
+        "usually there are 18,002 an hour, and pauses of 10 s at most at this hour of the week."
+    )
+    assert detector.counterfactual(finding) == "silent for a pause of less than 15 min"

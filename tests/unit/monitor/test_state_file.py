@@ -122,9 +122,13 @@ NOT_OURS: dict[str, Callable[[Path], object]] = {
 def test_what_is_no_state_file_is_neither_written_over_nor_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
     path = tmp_path / "other"
     make(path)
-    with pytest.raises(ConfigurationError, match=r"^--state-out: .*other is there and is no state file, so it is not written over; name ano"):
+    with pytest.raises(
+        ConfigurationError, match=r"^--state-out: .*other is there and is no state file, so it is not written over; name ano"
+    ):
         state_file.check_writable(path, "--state-out")
-    with pytest.raises(ConfigurationError, match=r"^service\.warm_start: .*other is no state file; make one with: watchfloor replay --learn-"):
+    with pytest.raises(
+        ConfigurationError, match=r"^service\.warm_start: .*other is no state file; make one with: watchfloor replay --learn-"
+    ):
         state_file.check(path, "service.warm_start")
 
 
@@ -138,7 +142,9 @@ def test_what_is_not_there_is_named(tmp_path: Path, name: str, why: str) -> None
 
 
 def test_a_place_that_cannot_be_written_is_named_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"^--state-out: cannot write .*: no such file or directory; name a file in a folder that exi"):
+    with pytest.raises(
+        ConfigurationError, match=r"^--state-out: cannot write .*: no such file or directory; name a file in a folder that exi"
+    ):
         state_file.check_writable(tmp_path / "nowhere" / "state.db", "--state-out")
     state_file.check_writable(tmp_path / "state.db", "--state-out")
     assert os.listdir(tmp_path) == []
@@ -148,7 +154,9 @@ def test_one_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path)
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA user_version=2")
-    with pytest.raises(ConfigurationError, match=r"was written by a newer watchfloor \(version 2 of state files, this one knows 1\); use that"):
+    with pytest.raises(
+        ConfigurationError, match=r"was written by a newer watchfloor \(version 2 of state files, this one knows 1\); use that"
+    ):
         state_file.load(core(), path, "--state-in")
 
 

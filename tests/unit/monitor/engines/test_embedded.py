@@ -14,6 +14,7 @@ from monitor.engines.core import Core
 from monitor.engines.embedded import Embedded
 from monitor.sources.live import Arrived, LiveInput
 from monitor.store import FencedError, Store
+from monitor.verdicts import Judged
 from schemas.alert import Alert
 from schemas.errors import ConfigurationError, RejectError
 from schemas.formats import FORMATS
@@ -109,6 +110,9 @@ class Told:
         self.failures += 1
 
     def count_alerts(self, alerts: Sequence[Alert]) -> None:
+        pass
+
+    def judged(self, judged: Judged) -> None:
         pass
 
     async def activated(self) -> None:
@@ -268,6 +272,48 @@ def test_silence_lets_the_clock_go_on_so_that_what_waited_is_said(tmp_path: Path
     assert {alert_id for alert_id, _ in delivered(tmp_path)} == {alert_id for alert_id, _ in replayed(a=LOG[:60])}
 
 
+def test_an_input_that_is_gone_holds_nobody_back(tmp_path: Path) -> None:
+    class Silent(Memory):
+        async def next(self, wait_s: float) -> list[Arrived]:
+            return [each for each in await super().next(wait_s) if each.source != "b"]
+
+    store = open_store(tmp_path)
+    source = Silent(a=LOG, b=[failed_login(0)])
+    source.endless = True
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.5
+        return now[0]
+
+    async def run() -> None:
+        live = engine(store, source, Told(), clock=clock)
+        running = asyncio.create_task(live.run())
+        while source.committed.get("a") != len(LOG):
+            await asyncio.sleep(0.001)
+        assert live.held_events == 120  # the last one is a day ahead, and waits to be believed
+        del source.records["b"], source.at["b"]
+        while live.held_events or live.open_alerts:
+            await asyncio.sleep(0.001)
+        assert list(live.inputs) == list(live.labels) == ["a"]
+        # The last one may go as well: time goes on from where it had come to, and what comes back is read.
+        log, source.records = source.records, {}
+        source.at = {}
+        while live.inputs:
+            await asyncio.sleep(0.001)
+        source.records, source.at = {"c": [failed_login(200_000 + i) for i in range(60)]}, {"c": 0}
+        while source.at["c"] < 60 or live.held_events:
+            await asyncio.sleep(0.001)
+        source.records = {**log, **source.records}
+        live.stop()
+        await asyncio.wait_for(running, 10)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    store.close()
+    later = [failed_login(200_000 + i) for i in range(60)]
+    assert {alert_id for alert_id, _ in delivered(tmp_path)} == {alert_id for alert_id, _ in replayed(a=[*LOG, *later])}
+
+
 def test_rejects_that_pile_up_make_reading_wait_until_they_are_safe(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     source, told = Memory(a=LOG, batch=1), Told()
@@ -343,3 +389,47 @@ def test_a_full_disk_stops_reading_until_there_is_room(tmp_path: Path, caplog: p
     store.close()
     assert "nothing is read until one can" in caplog.text
     assert {alert_id for alert_id, _ in replayed(a=LOG)} <= {alert_id for alert_id, _ in delivered(tmp_path)}
+
+
+def test_a_topic_that_falls_silent_is_told_once_when_the_clock_goes_on_alone(tmp_path: Path) -> None:
+    store = open_store(tmp_path)
+    parts: dict[str, Any] = {
+        f"part{n}": [f'{{"id":"{n}-{i}","time":{T0 + 2 * i},"kind":"api.request"}}'.encode() for i in range(60)] for n in range(3)
+    }
+    source = Memory(**parts)
+    source.endless = True
+    alerts: list[Alert] = []
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += 0.5
+        return now[0]
+
+    def keep(db: sqlite3.Connection, versions: Sequence[Alert], at: float) -> int:
+        alerts.extend(versions)
+        return insert(db, versions, at)
+
+    async def run() -> None:
+        live = Embedded(
+            lambda on_reject: Core(instances(["source_silence"]), on_reject=on_reject, tracking=True),
+            *([source], store, keep, Told(), Told(), ["log"]),
+            interval_s=0.0,
+            clock=clock,
+        )
+        running = asyncio.create_task(live.run())
+        while not any(alert.entity.type == "source" and alert.version > 1 for alert in alerts):
+            await asyncio.sleep(0.001)
+        del source.records["part2"], source.at["part2"]  # it is not read any more: no reason to alert about it
+        while "part2" in live.inputs:
+            await asyncio.sleep(0.001)
+        live.stop()
+        await asyncio.wait_for(running, 10)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    store.close()
+    told = [alert for alert in alerts if alert.entity.type == "source"]
+    assert {(alert.entity.value, alert.facts["what"], alert.severity, alert.id) for alert in told} == {
+        ("log", "silence", "medium", told[0].id)
+    }
+    assert told[0].facts["events_per_hour"] == 177  # up to the last mark
+    assert {related.detector for alert in alerts for related in alert.related} == {"source_silence"}  # the tenant's belongs to it

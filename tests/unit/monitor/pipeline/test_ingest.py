@@ -1,15 +1,16 @@
 """From records to events: rejects are counted and kept, repeats dropped, false leaps refused."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import orjson
 import pytest
 
 from monitor.pipeline.believe import LEAP_S
-from monitor.pipeline.ingest import Ingest
+from monitor.pipeline.ingest import Ingest, gone
 from monitor.pipeline.seen import Seen
 from schemas.errors import RejectError
-from schemas.event import Event
+from schemas.event import HEARD, Event
 from schemas.formats import FORMATS
 from schemas.formats.base import Context, Memory
 from schemas.text import bounded_name
@@ -173,3 +174,67 @@ def test_long_names_are_shortened_whatever_the_format(name: str) -> None:
     [event] = source.end()
     assert event.actor == bounded_name(user)
     assert len(event.actor) == 256
+
+
+# -- who is heard -----------------------------------------------------------------------------------------------------------------
+
+
+def marks(events: Sequence[Event]) -> list[tuple[str, int]]:
+    """Ids and numbers of the marks; each comes right after its event."""
+    for before, event in pairwise(events):
+        if event.kind == HEARD:
+            assert (event.ts, event.id) == (before.ts, before.id)
+    return [(event.id, event.records) for event in events if event.kind == HEARD]
+
+
+def listening(source: str = "orders/0") -> Ingest:
+    made = ingest(source=source)
+    made.listen("orders", "acme")
+    return made
+
+
+def decode(source: Ingest, records: Sequence[bytes]) -> list[Event]:
+    return source.decode(records, range(1, len(records) + 1))
+
+
+LOG = [line(i) for i in range(25)]
+
+
+def test_an_input_that_is_listened_to_is_marked_every_ten_seconds() -> None:
+    source = listening()
+    events = decode(source, LOG)
+    # Time is believed from the eighth event on.
+    assert marks(events) == [("e8", 9), ("e18", 10)]
+    first = next(event for event in events if event.kind == HEARD)
+    assert (first.tenant, first.target, first.action) == ("acme", "orders", "orders/0")
+    assert source.kinds == {"auth.login": 25}
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 24])
+def test_marks_do_not_depend_on_how_records_come(size: int) -> None:
+    source = listening()
+    events = [event for at in range(0, 25, size) for event in decode(source, LOG[at : at + size])]
+    assert marks(events) == [("e8", 9), ("e18", 10)]
+
+
+def test_marks_go_on_after_a_restart() -> None:
+    before, after = listening(), ingest(source="orders/0")
+    first = decode(before, LOG[:12])
+    after.load(orjson.loads(orjson.dumps(before.dump())))
+    assert marks([*first, *decode(after, LOG[12:])]) == [("e8", 9), ("e18", 10)]
+
+
+def test_an_input_nobody_listens_to_is_not_marked() -> None:
+    source = ingest()
+    assert marks(decode(source, LOG)) == []
+    assert source.end() == []
+
+
+def test_an_input_that_ends_or_is_not_there_any_more_says_so() -> None:
+    source = listening()
+    decode(source, LOG)
+    (last,) = source.end()
+    assert (last.kind, last.reason, last.ts, last.action) == (HEARD, "gone", T0 + 24, "orders/0")
+    assert gone("orders/0", source.dump(), T0 + 24) == [last]
+    assert gone("orders/0", ingest().dump(), T0) == []
+    assert listening().end() == []  # nothing was ever heard of it

@@ -1,0 +1,427 @@
+"""An account that does other things than it ever did, and than its colleagues do (ATT&CK T1078, T1087, T1213)."""
+
+from math import log1p, sqrt
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+from pydantic import Field
+
+from detectors.base import ASK, NEVER, Variant, by_actor
+from detectors.episode import MAX_EVIDENCE
+from detectors.learned.budget import DAY_S
+from detectors.learned.conduct import (
+    EXPECTED,
+    MOST_ACTS,
+    MOST_SURPRISE,
+    OTHER,
+    TRUST,
+    Common,
+    act_of,
+    learn_known,
+    marks_of,
+    name_of,
+    surprise,
+)
+from detectors.learned.learner import LearnedDetector, LearnedLimits, LearnedPeers, LearnedState, Observation
+from detectors.learned.level import Level
+from detectors.learned.shift import Shift
+from detectors.learned.trees import Trees
+from detectors.phrases import times
+from detectors.settings import DetectorSettings
+from schemas.event import KINDS, Event
+from schemas.finding import Fact, Finding
+
+WINDOW_S = 3600.0
+FEATURES = ("writes", "deletions", "exports", "queries", "admin_actions", "logins", "refusals", "novelty", "new_share")
+"""What a window is measured by; each lies within 0 and 1."""
+NOVELTY, NEW_SHARE = 7, 8
+WRITES, LOGINS = 0, 5
+FLOORS = (0.2, 0.15, 0.15, 0.15, 0.15, 0.2, 0.15, 0.08, 0.15)
+"""Least spread of each: somebody perfectly regular can still be judged, and a single export is never odd."""
+FEW = 4.0
+"""Actions of one sort that are half of what a measure can be."""
+SATURATED = 5.0
+"""Novelty (a logarithm) beyond which more makes no difference."""
+CLIP = 3.0
+MEMORY = 80.0
+"""Windows in which what was usual fades."""
+PEER_MEMORY = 2_000.0
+ORDINARY, MOST_OF_ONE, WEIGHT = 1.0, 4.0, 0.5
+"""Of each measure but novelty: spreads that count nothing, spreads that count at most, and how much the square of the rest counts."""
+LOOK_FROM, LOOK_AGAIN = 8, 1.5
+"""New kinds of action in a window that does not have to end before it is looked at, and times as many from which on it is again."""
+NOT_YET = 10**9
+ENOUGH_PEERS = 20
+"""Accounts a tenant must have before isolation among them means anything; also, a model of a tenant needs some memory."""
+ENOUGH_SCORES = 50.0
+HELD_ACTS = 16
+CRC = 16
+"""Base in which a kind of action is named."""
+
+
+class BehaviourLimits(LearnedLimits):
+    """What has to come together."""
+
+    min_days: Annotated[
+        int, Field(ge=1, le=90, description="Days with traffic of an account from which on it is judged; until twice as many it is warming up.")
+    ] = 3
+    signs: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=MOST_ACTS,
+            description="Signs that must come together within an hour: kinds of action new to the account, and amounts far beyond its usual ones.",
+        ),
+    ] = 3
+    min_actions: Annotated[int, Field(ge=1, le=1_000, description="Actions of new kinds, or of sorts there are unusually many of, within the hour.")] = 4
+
+
+class BehaviourSettings(DetectorSettings):
+    """`behaviour_anomaly`: the threshold follows from the budget; the limits are floors."""
+
+    by_actor: Annotated[BehaviourLimits, Field(description="Each account.")] = BehaviourLimits()
+    variant_fields: ClassVar[tuple[str, ...]] = ("by_actor",)
+
+
+class Conduct(LearnedState):
+    """At most 64 kinds of action of the current hour, 64 known ones and 20 event ids: 1.5 KB usually, 10 KB at most."""
+
+    end: float = 0.0
+    """Of the current window; 0: none is open."""
+    first_ts: float = 0.0
+    first_id: str = ""
+    acts: dict[str, int] = msgspec.field(default_factory=dict)
+    """Name of a kind of action → how often within the window."""
+    odd: int = 0
+    """How many of them are new to the account."""
+    look: int = NOT_YET
+    """How many make the next look due."""
+    watched: bool = False
+    """Whether the window will be scored when it ends."""
+    recent: list[str] | None = None
+    today: int = 0
+    """Windows of this day that have ended."""
+    windows: int = 0
+    known: dict[str, int] = msgspec.field(default_factory=dict)
+    """Kind of action → in how many windows."""
+    weight: float = 0.0
+    means: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(FEATURES))
+    variances: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(FEATURES))
+
+
+class ConductPeers(LearnedPeers):
+    """What the accounts of a tenant do: 576 kinds of action at most, a model of 1.3 KB, and the budget: 20 KB saved at most."""
+
+    accounts: int = 0
+    """Accounts that have come to be judged."""
+    common: Common = msgspec.field(default_factory=Common)
+    means: list[Level] = msgspec.field(default_factory=lambda: [Level() for _ in FEATURES])
+    isolation: Level = msgspec.field(default_factory=Level)
+    """Of the model's scores."""
+    trees: Trees = msgspec.field(default_factory=Trees)
+    shift: Shift = msgspec.field(default_factory=Shift)
+
+
+class Mix(msgspec.Struct, frozen=True):
+    """A window, measured."""
+
+    point: list[float]
+    digests: list[str]
+    odd: list[tuple[float, int, str]]
+    """(surprise, how often, name) of each kind of action that is rare for the account."""
+    counts: list[int]
+    """Actions of each sort, in the order of ``FEATURES``; for the last two, kinds of action and actions that are rare."""
+    total: int
+
+
+class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
+    """Compares each hour's mix of actions with the account's own hours, and how isolated it is with those of its tenant.
+
+    State per key: about 1.5 KB. Cost ≈ 0.15 µs an event, 8 µs for each hour with traffic, and 6 more for four of them a day.
+    """
+
+    name = "behaviour_anomaly"
+    title = "Unusual behaviour of an account"
+    sees = "Within an hour several kinds of action that this account never took and its colleagues hardly take, however few and harmless each."
+    kinds = KINDS - {"auth.mfa_challenge", "auth.password_reset"}
+    techniques = ("T1078", "T1087", "T1213")
+    false_positives = (
+        "A new task or another role: known after the alert has been open for `relearn_days`, or at once by the verdict `expected`.",
+        "A release with other endpoints: what several colleagues do within hours is not new to anybody.",
+        "A new account: nothing is said for its first `min_days` days with traffic.",
+        "A new phone: its removed and added factors are too few signs; see `signs`.",
+        "More alerts than somebody can read: lower `budget.alerts_per_day`; the threshold follows.",
+    )
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_actor": Variant("actor", by_actor, ignores=frozenset({("auth.login", "failure"), ("auth.login", "challenge")}))
+    }
+    Settings = BehaviourSettings
+    State = Conduct
+    Peers = ConductPeers
+
+    # -- counting -----------------------------------------------------------------------------------------------------------------
+
+    def on_event(self, key: str, state: Conduct, event: Event) -> Finding | None:
+        """Count; nothing else, unless it is the first of its kind within the window."""
+        if event.ts >= state.end:
+            return ASK
+        name = _named(event)
+        acts = state.acts
+        if name in acts:
+            acts[name] += 1
+            return None
+        return self._first(state, event, name)
+
+    def _first(self, state: Conduct, event: Event, name: str) -> Finding | None:
+        acts = state.acts
+        if len(acts) >= MOST_ACTS:
+            acts[OTHER] = acts.get(OTHER, 0) + 1
+            return None
+        is_new = 0
+        for mark in marks_of(event):
+            if mark not in acts:
+                acts[mark] = 0
+                is_new += act_of(mark).digest not in state.known
+        acts[name] = 1
+        act = act_of(name)
+        is_new += act.digest not in state.known
+        state.odd += is_new
+        if state.look != NOT_YET and (is_new or act.notable):
+            if state.recent is None:
+                state.recent = []
+            if len(state.recent) < MAX_EVIDENCE:
+                state.recent.append(event.id)
+            if not state.watched:
+                state.watched = True
+                state.wake_at = min(state.wake_at, state.end)
+            if is_new:
+                return ASK
+        return None
+
+    def consider(self, key: str, state: Conduct, peers: ConductPeers, now: float, event: Event | None) -> Finding | None:
+        """A window has ended, or holds much that is new."""
+        found: Finding | None = None
+        if event is not None and event.ts < state.end:
+            for name in (_named(event), *marks_of(event)):
+                digest = act_of(name).digest
+                if digest not in state.known:
+                    peers.common.take_up(digest, key, event.ts)
+            if state.odd >= state.look:
+                state.look = int(state.odd * LOOK_AGAIN) + 1
+                found = self._score(key, state, peers, self._mix(state, peers), now)
+        elif event is None:
+            if state.acts:
+                found = self._end(key, state, peers, now)
+            if found is None:
+                # Nothing to say of the window; perhaps of the alert, which may have ended.
+                found = super().on_time(key, state, now)
+        else:
+            if state.acts:
+                found = self._end(key, state, peers, min(now, state.end))
+            self._begin(key, state, peers, event)
+        self._arm(key, state)
+        return found
+
+    def _begin(self, key: str, state: Conduct, peers: ConductPeers, event: Event) -> None:
+        limits = self.limits_of(key)
+        day = int(event.ts // DAY_S)
+        if day != state.day:
+            state.days += state.day >= 0
+            peers.accounts += state.days == limits.min_days and state.day >= 0
+            state.day, state.today = day, 0
+        state.end = event.ts + WINDOW_S
+        state.first_ts, state.first_id = event.ts, event.id
+        state.acts, state.recent, state.odd, state.watched = {}, None, 0, False
+        state.look = LOOK_FROM if state.days >= limits.min_days else NOT_YET
+        if self.on_event(key, state, event) is ASK:
+            self.consider(key, state, peers, event.ts, event)
+
+    def on_time(self, key: str, state: Conduct, now: float) -> Finding | None:
+        """A window that is to be scored has ended, or the alert has."""
+        if state.acts and now >= state.end:
+            return ASK
+        found = super().on_time(key, state, now)
+        self._arm(key, state)
+        return found
+
+    def on_end(self, key: str, state: Conduct, now: float) -> Finding | None:
+        """Nothing will come any more: score what there is."""
+        return ASK if state.watched and state.acts else super().on_end(key, state, now)
+
+    def _arm(self, key: str, state: Conduct) -> None:
+        """One timer for both: the end of a window that is to be scored, and that of the alert."""
+        due = NEVER if state.episode is None else state.episode.last_seen + self.limits_of(key).quiet_s
+        state.wake_at = min(due, state.end) if state.watched and state.acts else due
+
+    # -- scoring ------------------------------------------------------------------------------------------------------------------
+
+    def _mix(self, state: Conduct, peers: ConductPeers) -> Mix:
+        counts, total, known, windows = [0] * len(FEATURES), 0, state.known, state.windows
+        digests: dict[str, int] = {}
+        odd, novelty = [], 0.0
+        for name, count in state.acts.items():
+            digest, category, refused, _ = act_of(name)
+            total += count
+            if refused:
+                counts[6] += count
+            elif category:
+                counts[category - 1] += count
+            if digest in digests:
+                continue
+            digests[digest] = 1
+            if digest in known:
+                continue
+            more = surprise(windows, peers.common.share(digest))
+            if more > 0.0 and not peers.common.is_change(digest, peers.accounts):
+                novelty += more
+                counts[NOVELTY] += 1
+                counts[NEW_SHARE] += count
+                odd.append((more, count, name))
+        return Mix(_point(counts, novelty, total), list(digests), odd, counts, total)
+
+    def _distances(self, state: Conduct, peers: ConductPeers, point: list[float]) -> list[float]:
+        """How many spreads each measure lies beyond what is usual."""
+        found = []
+        weight = state.weight
+        for value, mean, var, prior, floor in zip(point, state.means, state.variances, peers.means, FLOORS, strict=True):
+            trust = min(TRUST, prior.weight)
+            known = weight + trust
+            if not known:
+                found.append(0.0)
+                continue
+            usual = (weight * mean + trust * prior.mean) / known
+            spread = sqrt((weight * var + trust * prior.var) / known * (1.0 + 1.0 / known))
+            found.append((value - usual) / max(floor, spread))
+        return found
+
+    def _score(self, key: str, state: Conduct, peers: ConductPeers, mix: Mix, now: float) -> Finding | None:
+        """Say a window that is odd enough."""
+        limits = self.limits_of(key)
+        distances = self._distances(state, peers, mix.point)
+        rest = [min(max(0.0, far - ORDINARY), MOST_OF_ONE) for far in distances[:NOVELTY]]
+        novelty = max(0.0, distances[NOVELTY] - max(0.0, peers.shift.now(now)))
+        own = sqrt(novelty * novelty + WEIGHT * sum(each * each for each in rest))
+        beyond = [index for index, each in enumerate(rest) if each >= ORDINARY]
+        signs = len(mix.odd) + len(beyond)
+        actions = max(mix.counts[NEW_SHARE], sum(mix.counts[index] for index in beyond))
+        if own < self.least_score or signs < limits.signs or actions < limits.min_actions:
+            return None
+        isolated = self._isolation(peers, mix.point)
+        score = own * _agreement(isolated)
+        facts = self._facts_of(state, peers, mix, distances, signs)
+        if isolated is not None:
+            facts["isolation"] = round(isolated, 2)
+        evidence = list(dict.fromkeys((state.recent or ()) or [state.first_id]))
+        seen = Observation(now, score, state.first_ts, max(mix.total, len(evidence)), facts, evidence)
+        return self.report(key, state, peers.budget, seen)
+
+    def _isolation(self, peers: ConductPeers, point: list[float]) -> float | None:
+        """How many spreads the point is more isolated among the tenant's than is usual there; ``None`` where that is not known."""
+        if peers.isolation.weight < ENOUGH_SCORES:
+            return None
+        score = peers.trees.score(dict(zip(FEATURES, point, strict=True)))
+        return None if score is None else (score - peers.isolation.mean) / max(0.02, sqrt(peers.isolation.var))
+
+    def _facts_of(self, state: Conduct, peers: ConductPeers, mix: Mix, distances: list[float], signs: int) -> dict[str, Fact]:
+        named = sorted(mix.odd, key=lambda each: (-each[0], each[2]))
+        facts: dict[str, Fact] = {
+            "actions": mix.total,
+            "new_kinds": len(mix.odd),
+            "new_actions": mix.counts[NEW_SHARE],
+            "examples": ", ".join(name.rstrip("!").lstrip("@") for _, _, name in named[:4]),
+            "signs": signs,
+        }
+        return facts
+
+    # -- learning -----------------------------------------------------------------------------------------------------------------
+
+    def _end(self, key: str, state: Conduct, peers: ConductPeers, now: float) -> Finding | None:
+        """Score a window that has ended, where that is worth it, then learn it, unless it is under an alert."""
+        mix = self._mix(state, peers)
+        found = self._score(key, state, peers, mix, now) if state.watched else None
+        state.acts, state.recent, state.watched, state.end = {}, None, False, 0.0
+        today = state.today = state.today + 1
+        stands_for_day = not today & today - 1  # the first, second, fourth, eighth … of a day: nobody busy is most of the tenant
+        if stands_for_day and state.weight >= TRUST:
+            far = (mix.point[NOVELTY] - state.means[NOVELTY]) / max(FLOORS[NOVELTY], sqrt(state.variances[NOVELTY]))
+            peers.shift.learn(min(max(far, -CLIP), CLIP), now)
+        if self.quarantined(state):
+            self.hold(state, [*mix.point, *(float(int(act_of(name).digest, CRC)) for _, _, name in mix.odd[:HELD_ACTS])])
+            return found
+        self._learn(state, mix.point)
+        state.windows = learn_known(state.known, state.windows, mix.digests)
+        if stands_for_day:
+            self._learn_peers(peers, mix)
+        return found
+
+    def _learn_peers(self, peers: ConductPeers, mix: Mix) -> None:
+        peers.common.learn(mix.digests)
+        for level, value, floor in zip(peers.means, mix.point, FLOORS, strict=True):
+            level.learn(value, PEER_MEMORY, floor)
+        if peers.accounts >= ENOUGH_PEERS:
+            point = dict(zip(FEATURES, mix.point, strict=True))
+            score = peers.trees.score(point)
+            if score is not None:
+                peers.isolation.learn(score, PEER_MEMORY, 0.02)
+            peers.trees.learn(point)
+
+    def _learn(self, state: Conduct, point: list[float]) -> None:
+        weight, means, variances = state.weight, state.means, state.variances
+        settled = weight >= CLIP
+        state.weight = weight = min(weight + 1.0, MEMORY)
+        share = 1.0 / weight
+        for index, value in enumerate(point):
+            mean = means[index]
+            if value == mean == 0.0:
+                if variances[index]:
+                    variances[index] = 0.0
+                continue
+            var = variances[index]
+            step = value - mean
+            if settled:
+                reach = CLIP * max(FLOORS[index], sqrt(var))
+                step = min(max(step, -reach), reach)
+            mean += share * step
+            means[index] = mean if mean > 1e-4 else 0.0
+            variances[index] = (1.0 - share) * (var + share * step * step)
+
+    def learn_held(self, key: str, state: Conduct, window: list[float]) -> None:
+        """See ``LearnedDetector``. Somebody has said it is in order: from now on it is known well."""
+        del key
+        self._learn(state, window[: len(FEATURES)])
+        for number in window[len(FEATURES) :]:
+            digest = f"{int(number):x}"
+            learn_known(state.known, 0, [digest])
+            state.known[digest] = max(state.known[digest], state.windows // 7 + 1)
+
+    # -- words --------------------------------------------------------------------------------------------------------------------
+
+    def explain(self, finding: Finding) -> str:
+        """See ``Detector``."""
+        f = finding.facts
+        return f"{f}"
+
+    def counterfactual(self, finding: Finding) -> str:
+        """See ``Detector``."""
+        return "x"
+
+
+def _named(event: Event) -> str:
+    name = event.route
+    if name is None or event.outcome != "success" or event.method != "GET" or event.kind != "api.request":
+        return name_of(event)
+    return name
+
+
+def _agreement(isolated: float | None) -> float:
+    """By how much the comparison with colleagues raises or lowers a score: it may not decide alone, for a tenant's only admin is always isolated."""
+    return 1.0 if isolated is None else min(max(1.0 + 0.1 * isolated, 0.7), 1.3)
+
+
+def _point(counts: list[int], novelty: float, total: int) -> list[float]:
+    """Counts as values between 0 and 1: shares of what everybody does, and saturating amounts of what few do."""
+    point = [count / (count + FEW) if count else 0.0 for count in counts]
+    for index in (WRITES, LOGINS, NEW_SHARE):
+        point[index] = counts[index] / (total + FEW)
+    point[NOVELTY] = min(1.0, log1p(novelty / 2.0) / SATURATED)
+    return point

@@ -1,0 +1,438 @@
+"""An account that is active when its owner never is (ATT&CK T1078)."""
+
+from math import ceil, log2
+from typing import Annotated, ClassVar
+
+import msgspec
+from pydantic import Field
+
+from detectors.base import ASK, Variant, by_actor
+from detectors.episode import MAX_EVIDENCE
+from detectors.learned.budget import DAY_S
+from detectors.learned.hours import (
+    DAY_HOURS,
+    HOUR_S,
+    TRUST,
+    Profile,
+    chance,
+    is_rest,
+    main_hours,
+    middle,
+    shift_h,
+    surprise,
+    turn,
+)
+from detectors.learned.learner import LearnedDetector, LearnedLimits, LearnedPeers, LearnedState, Observation
+from detectors.phrases import times
+from detectors.settings import DetectorSettings
+from schemas.event import Event
+from schemas.finding import Fact, Finding
+
+KINDS = frozenset({"auth.login", "auth.session", "api.request", "data.export", "data.query", "admin.action"})
+RENEWALS = frozenset({"token.refresh", "token.grant", "silent_login"})
+"""Actions of a session that a device does by itself while its owner sleeps."""
+HEAVY = {"data.export": 3, "admin.action": 3}
+"""Kinds of which few are enough: each counts as so many events."""
+NO_PLACE = frozenset({"vpn", "hosting", "relay"})
+"""Networks whose position says nothing of the person's."""
+
+ODD = 2.4
+"""Spreads from which on an hour is odd: below, nothing that happens in it can be worth an alert."""
+MORE, MOST_MORE = 0.15, 0.6
+"""What each doubling of the events beyond the floor adds to a score, and all of them at most."""
+LASTING = (0.0, 0.8, 0.5, 0.3, 0.15, 0.08, 0.04)
+"""By hours since the last usual one, with activity in all of them: how much going on with what one does speaks for it, in days × ``LASTS``."""
+LASTS = 2.0
+SPELL_GAP = 2
+"""Hours without activity after which what is odd is something else."""
+GROWTH = 1.25
+"""Times the events of the last look at which an odd spell is looked at again."""
+BUSY_SHARE = 0.25
+"""Share of the busiest hour of a usual day that is as much as ``min_events``, of somebody who does little."""
+BUSY_UP, BUSY_DOWN = 0.5, 0.1
+"""How far that moves with a day that is busier, or less busy: a few quiet days must not make everything much."""
+PLACE_STEP = 0.05
+"""How far the usual longitude moves with each day: half of the way in a fortnight."""
+TRIP_S = 2 * DAY_S
+MOST_NIGHTS = 8
+NIGHT_DAYS = 28
+"""Nights under an alert that are remembered, and for how long: the third time it is how things are."""
+
+BANDS = 8
+"""Groups of the accounts of a tenant, by the middle of their days: people of the same time zone or shift."""
+BAND_TRUST = 10.0
+ALWAYS_ON = 16
+"""Hours with activity within a day from which on it tells nothing of when people are up."""
+MOST_WEIGHT = 4_000
+"""Days of all the accounts of a band at which counts are halved."""
+LEAST_SHARE = 0.002
+"""Nothing is rarer than that among peers, as far as can be known."""
+STIR_HOURS = 2.0
+"""Half-life of how many are up at odd hours."""
+STIR_SHARE, STIR_LEAST = 0.1, 3.0
+"""Share of a tenant's accounts, and how many at least, whose being up makes it the tenant's doing."""
+
+WEEKDAYS = ("Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday")
+
+
+class OffHoursLimits(LearnedLimits):
+    """When activity at unusual hours is worth an alert."""
+
+    min_events: Annotated[
+        int,
+        Field(
+            ge=1,
+            le=100_000,
+            description="Events at unusual hours below which nothing is said. An export or an act of administration counts as 3; a token that is renewed counts as none; an account whose busiest hours have fewer than 4 times as many needs a quarter of those.",
+        ),
+    ] = 5
+
+
+class OffHoursSettings(DetectorSettings):
+    """`off_hours_activity`: the threshold follows from the budget."""
+
+    by_actor: Annotated[OffHoursLimits, Field(description="Each account.")] = OffHoursLimits()
+    variant_fields: ClassVar[tuple[str, ...]] = ("by_actor",)
+
+
+class Habits(LearnedState):
+    """At most about 1.2 KB, 20 event ids while it is active at odd hours, and 8 nights."""
+
+    start: float = 0.0
+    calm_until: float = 0.0
+    """Of the hour that is counted now: its beginning, and its end if it is a usual one, else 0."""
+    end: float = 0.0
+    count: int = 0
+    """Events of this hour."""
+    score: float = 0.0
+    """How odd this hour is; 0: it is not."""
+    shift: int = 0
+    """Hours that the clock of a traveller differs from the usual one in this hour."""
+    trip: int = 0
+    trip_ts: float = 0.0
+    """The last such shift, and when that was: a VPN may make a traveller look at home again."""
+    top: int = 0
+    """Events of the busiest hour of this day so far."""
+    busy: float = 0.0
+    """Of a usual day."""
+    mask: int = 0
+    """Hours of this day with activity that were learned."""
+    work: Profile = msgspec.field(default_factory=Profile)
+    rest: Profile = msgspec.field(default_factory=Profile)
+    band: int = 0
+    """To which peers it is compared."""
+    place: float | None = None
+    """Usual longitude."""
+    usual_hour: int = 0
+    last_hour: int = 0
+    """Last hour that was usual, and last one with activity (hours since 1970)."""
+    lasting: bool = False
+    """Whether there was activity in all hours in between."""
+    spell_ts: float = 0.0
+    """Since when it is active at odd hours; 0: it is not."""
+    weight: int = 0
+    events: int = 0
+    look: int = 0
+    """Weight at which to look again."""
+    stirred: bool = False
+    recent: list[str] | None = None
+    """Events of the spell."""
+    nights: list[tuple[int, int]] | None = None
+    """(day, mask) of odd hours under an alert."""
+
+
+class Band(msgspec.Struct, array_like=True, gc=False):
+    """On how many days accounts with days like these were active in each hour."""
+
+    days: int = 0
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * DAY_HOURS)
+
+
+class HoursOfPeers(LearnedPeers):
+    """At most 3 KB and the budget."""
+
+    bands: list[Band] = msgspec.field(default_factory=lambda: [Band() for _ in range(BANDS)])
+    day: int = -1
+    today: int = 0
+    accounts: float = 0.0
+    """Accounts active on a day: so far on this one, and usually."""
+    odd: float = 0.0
+    odd_ts: float = 0.0
+    """How many are active at odd hours, fading."""
+
+
+class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
+    """Compares each hour with activity with the hours on the account's other days, and with those of peers whose days are alike.
+
+    State per key: at most about 1.5 KB. Cost ≈ 0.1 µs an event, 3 µs for each hour with traffic, 1 µs an event at odd hours.
+    """
+
+    name = "off_hours_activity"
+    title = "Activity at unusual hours"
+    sees = "An account that is active, and not just in passing, at hours at which it and accounts like it never are."
+    kinds = KINDS
+    techniques = ("T1078",)
+    false_positives = (
+        "Working late or early: hours next to the usual ones are hardly unusual, and going on without a break is even less so.",
+        "A journey: where events have a position, an hour that is usual by the clock of the place is no alert.",
+        "A release night, an incident: when many accounts of the tenant are up, none of them is singled out.",
+        "A new shift or a rota: two nights are told, from the third on it is usual; give the verdict `expected` to learn it at once.",
+        "Phones that renew tokens at night: such events count as none, and `min_events` is the least that counts.",
+        "A new account: nothing is said for its first `min_days` days with traffic.",
+    )
+    variants: ClassVar[dict[str, Variant]] = {
+        "by_actor": Variant("actor", by_actor, ignores=frozenset({("auth.login", "failure"), ("auth.login", "challenge")}))
+    }
+    Settings = OffHoursSettings
+    State = Habits
+    Peers = HoursOfPeers
+    least_score = 3.0
+
+    def on_event(self, key: str, state: Habits, event: Event) -> Finding | None:
+        """Count; nothing else within a usual hour."""
+        if state.start <= event.ts < state.calm_until:
+            state.count += 1
+            return None
+        return ASK
+
+    def consider(self, key: str, state: Habits, peers: HoursOfPeers, now: float, event: Event | None) -> Finding | None:
+        """An hour has begun, or is odd."""
+        if event is None or event.ts < state.start:
+            return None  # so late that it says nothing of the hour that is counted
+        if event.ts >= state.end:
+            self._begin_hour(key, state, peers, event)
+        if not state.score or event.action in RENEWALS or self._away(state, peers, event):
+            return None
+        return self._add(key, state, peers, event)
+
+    # -- hours --------------------------------------------------------------------------------------------------------------------
+
+    def _begin_hour(self, key: str, state: Habits, peers: HoursOfPeers, event: Event) -> None:
+        hour = int(event.ts // HOUR_S)
+        if state.end:
+            self._end_hour(key, state)
+        day = hour // DAY_HOURS
+        if day != state.day:
+            if state.day >= 0:
+                self._end_day(state, peers)
+            state.day = day
+            _meet(peers, day)
+            if event.lon is not None and event.network not in NO_PLACE:
+                before = state.place
+                state.place = event.lon if before is None else before + PLACE_STEP * turn(before, event.lon)
+        state.start = hour * HOUR_S
+        state.end = state.start + HOUR_S
+        state.shift = 0
+        state.lasting = hour == state.last_hour + 1 and (state.lasting or state.usual_hour == state.last_hour)
+        if hour > state.last_hour + SPELL_GAP:
+            _forget_spell(state)
+        state.last_hour = hour
+        state.score = self._judge(key, state, peers, hour)
+        if state.score:
+            state.shift = self._away(state, peers, event)
+            if state.shift:
+                state.score = 0.0
+        if state.score:
+            state.calm_until, state.count = 0.0, 0
+            return
+        _forget_spell(state)
+        state.calm_until, state.count = state.end, 1
+
+    def _judge(self, key: str, state: Habits, peers: HoursOfPeers, hour: int) -> float:
+        """How odd an hour is in the account's own life: its surprise, or 0."""
+        of_day = hour % DAY_HOURS
+        rest = is_rest(state.day)
+        same = state.rest if rest else state.work
+        if same.days >= 2 and 8 * same.counts[of_day] >= same.days:
+            state.usual_hour = hour
+            return 0.0
+        if state.days < self.limits_of(key).min_days:
+            return 0.0
+        odd = self._surprise(state, peers, of_day, _nights(state, hour))
+        if odd < ODD:
+            state.usual_hour = hour
+            return 0.0
+        since = hour - state.usual_hour
+        if state.lasting and since < len(LASTING):
+            odd = self._surprise(state, peers, of_day, _nights(state, hour) + LASTS * LASTING[since])
+        return odd if odd >= ODD else 0.0
+
+    def _surprise(self, state: Habits, peers: HoursOfPeers, of_day: int, more: float) -> float:
+        rest = is_rest(state.day)
+        same, other = (state.rest, state.work) if rest else (state.work, state.rest)
+        prior = _share(peers, state.band, of_day)
+        return surprise(chance(same, other, rest=rest, hour=of_day, more=more, prior=prior))
+
+    def _away(self, state: Habits, peers: HoursOfPeers, event: Event) -> int:
+        """By how many hours a traveller's clock differs from the usual one, if by it the hour is a usual one; else 0."""
+        here = 0
+        if state.place is not None and event.lon is not None and event.network not in NO_PLACE:
+            here = shift_h(state.place, event.lon)
+        for shift in (here, state.trip if event.ts - state.trip_ts < TRIP_S else 0):
+            if shift and self._surprise(state, peers, (int(state.start // HOUR_S) + shift) % DAY_HOURS, 0.0) < ODD:
+                state.trip, state.trip_ts = shift, event.ts
+                return shift
+        return 0
+
+    def _end_hour(self, key: str, state: Habits) -> None:
+        """Learn the hour that has ended, unless it is odd and under an alert."""
+        count = state.count
+        if count < self._floor(key, state):
+            return  # in passing
+        hour = int(state.start // HOUR_S)
+        of_day = (hour + state.shift) % DAY_HOURS
+        if state.score and self.quarantined(state):
+            self.hold(state, [float(of_day), float(is_rest(state.day))])
+            _note_night(state, hour)
+            return
+        state.mask |= 1 << of_day
+        state.top = max(state.top, count)
+
+    def _floor(self, key: str, state: Habits) -> int:
+        """Events that are more than something in passing."""
+        return max(1, min(self.limits_of(key).min_events, round(BUSY_SHARE * (state.busy or state.top))))
+
+    def _end_day(self, state: Habits, peers: HoursOfPeers) -> None:
+        """Learn the day that has ended."""
+        mask = state.mask
+        if not mask:
+            return
+        (state.rest if is_rest(state.day) else state.work).learn(mask)
+        state.busy += (BUSY_UP if state.top > state.busy else BUSY_DOWN) * (state.top - state.busy)
+        state.days += 1
+        state.mask = state.top = 0
+        state.band = int(middle([a + b for a, b in zip(state.work.counts, state.rest.counts, strict=True)]) * BANDS / DAY_HOURS)
+        if mask.bit_count() >= ALWAYS_ON:
+            return
+        band = peers.bands[state.band]
+        for hour in range(DAY_HOURS):
+            if mask >> hour & 1:
+                band.counts[hour] += 1
+        band.days += 1
+        if band.days >= MOST_WEIGHT:
+            band.counts = [count // 2 for count in band.counts]
+            band.days //= 2
+
+    def learn_held(self, key: str, state: Habits, window: list[float]) -> None:
+        """See ``LearnedDetector``."""
+        del key
+        (state.rest if window[1] else state.work).add(int(window[0]))
+
+    # -- looking ------------------------------------------------------------------------------------------------------------------
+
+    def _add(self, key: str, state: Habits, peers: HoursOfPeers, event: Event) -> Finding | None:
+        """One more event at an odd hour."""
+        floor = self._floor(key, state)
+        if not state.spell_ts:
+            state.spell_ts, state.weight, state.events, state.look, state.stirred = event.ts, 0, 0, floor, False
+            state.recent = []
+        state.count += 1
+        state.events += 1
+        state.weight += HEAVY.get(event.kind, 1)
+        recent = state.recent
+        if recent is not None and len(recent) < MAX_EVIDENCE:
+            recent.append(event.id)
+        if state.weight < state.look:
+            return None
+        state.look = ceil(max(state.weight, floor) * GROWTH)
+        own = 0.0
+        if state.stirred:
+            own = 0.5 ** ((event.ts - state.spell_ts) / (STIR_HOURS * HOUR_S))
+        others = _odd(peers, event.ts) - own
+        if not state.stirred:
+            state.stirred = True
+            peers.odd, peers.odd_ts = others + 1.0, max(peers.odd_ts, event.ts)
+        accounts = max(peers.accounts, peers.today, 1.0)
+        if others >= STIR_LEAST and others / accounts >= STIR_SHARE:
+            return None
+        score = state.score + min(MOST_MORE, MORE * log2(max(1.0, state.weight / floor)))
+        seen = Observation(event.ts, score, state.spell_ts, state.events, self._say_hours(state, peers, floor), list(recent or ()))
+        return self.report(key, state, peers.budget, seen)
+
+    def _say_hours(self, state: Habits, peers: HoursOfPeers, floor: int) -> dict[str, Fact]:
+        hour = int(state.start // HOUR_S)
+        of_day = hour % DAY_HOURS
+        counts = [a + b for a, b in zip(state.work.counts, state.rest.counts, strict=True)]
+        first, after = main_hours(counts)
+        known = state.work.days + state.rest.days
+        return {
+            "events": state.events,
+            "min_events": floor,
+            "hour": of_day,
+            "weekday": WEEKDAYS[hour // DAY_HOURS % 7],
+            "days_known": known,
+            "days_near": min(known, sum(counts[(of_day + away) % DAY_HOURS] for away in (-1, 0, 1))),
+            "usual_from": first,
+            "usual_until": after,
+            "peers_share": round(_share(peers, state.band, of_day), 4),
+            "hour_score": round(state.score, 2),
+        }
+
+    # -- words --------------------------------------------------------------------------------------------------------------------
+
+    def explain(self, finding: Finding) -> str:
+        """See ``Detector``."""
+        f = finding.facts
+        near = "on none of them" if not f["days_near"] else f"on {f['days_near']} of them"
+        return (
+            f"{times(f['events'], 'event')} up to {_clock(int(f['hour']) + 1)} UTC on a {f['weekday']}; {times(f['days_known'], 'day')} of this"
+            f" account are known, and {near} it was active within an hour of that, usually {_clock(f['usual_from'])} to {_clock(f['usual_until'])}"
+            f" UTC. Of the days of peers with such hours {100 * float(f['peers_share']):.1f} % have activity then ({f['maturity']})."
+        )
+
+    def counterfactual(self, finding: Finding) -> str:
+        """See ``Detector``."""
+        f = finding.facts
+        return f"silent with fewer than {times(f['min_events'], 'event')}"
+
+
+def _clock(hour: Fact) -> str:
+    return f"{int(hour):02}:00"
+
+
+def _forget_spell(state: Habits) -> None:
+    state.spell_ts = 0.0
+    state.recent = None
+
+
+def _nights(state: Habits, hour: int) -> float:
+    """Days in favour of an hour because it was told of often enough: the second night is still odd, the third is not."""
+    if state.nights is None:
+        return 0.0
+    day, of_day = divmod(hour, DAY_HOURS)
+    around = 1 << (of_day - 1) % DAY_HOURS | 1 << of_day | 1 << (of_day + 1) % DAY_HOURS
+    return float(max(0, sum(1 for at, mask in state.nights if day - NIGHT_DAYS <= at < day and mask & around) - 1) * 2)
+
+
+def _note_night(state: Habits, hour: int) -> None:
+    day, of_day = divmod(hour, DAY_HOURS)
+    nights = state.nights or []
+    if nights and nights[-1][0] == day:
+        nights[-1] = (day, nights[-1][1] | 1 << of_day)
+    else:
+        nights = [*nights[-MOST_NIGHTS + 1 :], (day, 1 << of_day)]
+    state.nights = nights
+
+
+def _share(peers: HoursOfPeers, band: int, of_day: int) -> float:
+    """Share of the peers' days with activity at that hour or next to it."""
+    days = everyone = 0
+    for each in peers.bands:
+        days += each.days
+        everyone += max(each.counts[of_day - 1], each.counts[of_day], each.counts[of_day + 1 - DAY_HOURS])
+    mine = peers.bands[band]
+    near = max(mine.counts[of_day - 1], mine.counts[of_day], mine.counts[of_day + 1 - DAY_HOURS])
+    overall = (everyone + 0.1) / (days + 1.0)
+    return max(LEAST_SHARE, (near + BAND_TRUST * overall) / (mine.days + BAND_TRUST))
+
+
+def _meet(peers: HoursOfPeers, day: int) -> None:
+    """One more account is active on a day."""
+    if day > peers.day:
+        peers.accounts = max(float(peers.today), 0.9 * peers.accounts)
+        peers.day, peers.today = day, 0
+    peers.today += 1
+
+
+def _odd(peers: HoursOfPeers, ts: float) -> float:
+    return peers.odd * 0.5 ** (max(0.0, ts - peers.odd_ts) / (STIR_HOURS * HOUR_S))
