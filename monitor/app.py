@@ -50,13 +50,16 @@ def detectors(settings: Settings) -> Iterator[BaseDetector[Any, Any]]:
 
 
 def tune_memory() -> None:
-    """Take what is there now out of the garbage collector's sight, and let it look at the rest less often.
+    """Take what is there now out of the garbage collector's sight, and let it look at the rest in small pieces.
 
-    Events and states form no cycles; a full collection over 500,000 keys would stop the stream for more than 100 ms.
+    Events and states form no cycles: a full collection after a flood of 200,000 addresses finds nothing in four million objects, and stops
+    the stream for five seconds, so there is practically none. What does form cycles (requests to the port, what is sent, failures) is
+    short-lived: it goes in the collections of the two young generations, of at most 20,000 new objects, some 15 ms. What outlives those and
+    is a cycle all the same, as now and then a connection, stays: a few objects in thousands of requests.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    gc.set_threshold(5_000, 3, 1_000_000)
 
 
 def _report_failure(name: str, error: BaseException) -> None:

@@ -5,6 +5,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,9 @@ def arm(step: str, count: int, number: signal.Signals = signal.SIGKILL) -> None:
     def die() -> None:
         left[0] -= 1
         if left[0] == 0:
-            os.kill(os.getpid(), number)
+            signal.pthread_kill(
+                threading.get_ident(), number
+            )  # this very thread, which could go on for a while after a signal to the process
 
     def trap(owner: Any, name: str, *, before: bool = False) -> None:
         original: Callable[..., Any] = getattr(owner, name)

@@ -221,6 +221,13 @@ class Broker:
             self._process.wait()
         self._process = None
 
+    def rebuild(self, cluster: str) -> None:
+        """Make another cluster in its place, with nothing in it; to be started on the same ports."""
+        assert self._process is None
+        shutil.rmtree(self.folder / "data")
+        self.cluster = cluster
+        self._format()
+
     def suspend(self) -> None:
         """Let it hang: connections stay open and nothing answers."""
         assert self._process is not None

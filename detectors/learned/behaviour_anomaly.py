@@ -25,6 +25,7 @@ from detectors.learned.conduct import (
 from detectors.learned.learner import LearnedDetector, LearnedLimits, LearnedPeers, LearnedState, Observation
 from detectors.learned.level import Level
 from detectors.learned.shift import Shift
+from detectors.learned.spreads import Spreads, distances, nothing
 from detectors.learned.trees import Trees
 from detectors.phrases import times
 from detectors.settings import DetectorSettings
@@ -42,6 +43,8 @@ FEW = 4.0
 """Actions of one sort that are half of what a measure can be."""
 SATURATED = 5.0
 """Novelty (a logarithm) beyond which more makes no difference."""
+SHOWN = frozenset({1, 4, 16})
+"""Which windows of a day tell of an account to its peers: nobody busy is most of the tenant."""
 CLIP = 3.0
 MEMORY = 80.0
 """Windows in which what was usual fades."""
@@ -104,9 +107,7 @@ class Conduct(LearnedState):
     windows: int = 0
     known: dict[str, int] = msgspec.field(default_factory=dict)
     """Kind of action → in how many windows."""
-    weight: float = 0.0
-    means: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(FEATURES))
-    variances: list[float] = msgspec.field(default_factory=lambda: [0.0] * len(FEATURES))
+    usual: Spreads = msgspec.field(default_factory=lambda: nothing(len(FEATURES)))
 
 
 class ConductPeers(LearnedPeers):
@@ -115,7 +116,7 @@ class ConductPeers(LearnedPeers):
     accounts: int = 0
     """Accounts that have come to be judged."""
     common: Common = msgspec.field(default_factory=Common)
-    means: list[Level] = msgspec.field(default_factory=lambda: [Level() for _ in FEATURES])
+    usual: Spreads = msgspec.field(default_factory=lambda: nothing(len(FEATURES)))
     isolation: Level = msgspec.field(default_factory=Level)
     """Of the model's scores."""
     trees: Trees = msgspec.field(default_factory=Trees)
@@ -165,7 +166,9 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         """Count; nothing else, unless it is the first of its kind within the window."""
         if event.ts >= state.end:
             return ASK
-        name = _named(event)
+        name = event.route
+        if name is None or event.method != "GET" or event.outcome != "success" or event.kind != "api.request":
+            name = name_of(event)
         acts = state.acts
         if name in acts:
             acts[name] += 1
@@ -177,16 +180,16 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         if len(acts) >= MOST_ACTS:
             acts[OTHER] = acts.get(OTHER, 0) + 1
             return None
-        is_new = 0
-        for mark in marks_of(event):
-            if mark not in acts:
-                acts[mark] = 0
-                is_new += act_of(mark).digest not in state.known
+        digest, _, _, notable = act_of(name)
+        is_new = digest not in state.known
+        if is_new or not acts:
+            for mark in marks_of(event):  # often enough: whoever comes from elsewhere with nothing else new is no matter of behaviour
+                if mark not in acts:
+                    acts[mark] = 0
+                    state.odd += act_of(mark).digest not in state.known
         acts[name] = 1
-        act = act_of(name)
-        is_new += act.digest not in state.known
         state.odd += is_new
-        if state.look != NOT_YET and (is_new or act.notable):
+        if state.look != NOT_YET and (is_new or notable):
             if state.recent is None:
                 state.recent = []
             if len(state.recent) < MAX_EVIDENCE:
@@ -202,7 +205,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         """A window has ended, or holds much that is new."""
         found: Finding | None = None
         if event is not None and event.ts < state.end:
-            for name in (_named(event), *marks_of(event)):
+            for name in (name_of(event), *marks_of(event)):
                 digest = act_of(name).digest
                 if digest not in state.known:
                     peers.common.take_up(digest, key, event.ts)
@@ -279,27 +282,12 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
                 odd.append((more, count, name))
         return Mix(_point(counts, novelty, total), list(digests), odd, counts, total)
 
-    def _distances(self, state: Conduct, peers: ConductPeers, point: list[float]) -> list[float]:
-        """How many spreads each measure lies beyond what is usual."""
-        found = []
-        weight = state.weight
-        for value, mean, var, prior, floor in zip(point, state.means, state.variances, peers.means, FLOORS, strict=True):
-            trust = min(TRUST, prior.weight)
-            known = weight + trust
-            if not known:
-                found.append(0.0)
-                continue
-            usual = (weight * mean + trust * prior.mean) / known
-            spread = sqrt((weight * var + trust * prior.var) / known * (1.0 + 1.0 / known))
-            found.append((value - usual) / max(floor, spread))
-        return found
-
     def _score(self, key: str, state: Conduct, peers: ConductPeers, mix: Mix, now: float) -> Finding | None:
         """Say a window that is odd enough."""
         limits = self.limits_of(key)
-        distances = self._distances(state, peers, mix.point)
-        rest = [min(max(0.0, far - ORDINARY), MOST_OF_ONE) for far in distances[:NOVELTY]]
-        novelty = max(0.0, distances[NOVELTY] - max(0.0, peers.shift.now(now)))
+        far = distances(mix.point, state.usual, peers.usual, TRUST, FLOORS)
+        rest = [min(max(0.0, each - ORDINARY), MOST_OF_ONE) for each in far[:NOVELTY]]
+        novelty = max(0.0, far[NOVELTY] - max(0.0, peers.shift.now(now)))
         own = sqrt(novelty * novelty + WEIGHT * sum(each * each for each in rest))
         beyond = [index for index, each in enumerate(rest) if each >= ORDINARY]
         signs = len(mix.odd) + len(beyond)
@@ -308,12 +296,16 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
             return None
         isolated = self._isolation(peers, mix.point)
         score = own * _agreement(isolated)
-        facts = self._facts_of(state, peers, mix, distances, signs)
+        facts = self._facts_of(state, peers, mix, far, signs)
         if isolated is not None:
             facts["isolation"] = round(isolated, 2)
         evidence = list(dict.fromkeys((state.recent or ()) or [state.first_id]))
         seen = Observation(now, score, state.first_ts, max(mix.total, len(evidence)), facts, evidence)
-        return self.report(key, state, peers.budget, seen)
+        found = self.report(key, state, peers.budget, seen)
+        if self.quarantined(state):
+            for _, _, name in mix.odd:
+                peers.common.withdraw(act_of(name).digest, key)
+        return found
 
     def _isolation(self, peers: ConductPeers, point: list[float]) -> float | None:
         """How many spreads the point is more isolated among the tenant's than is usual there; ``None`` where that is not known."""
@@ -322,7 +314,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         score = peers.trees.score(dict(zip(FEATURES, point, strict=True)))
         return None if score is None else (score - peers.isolation.mean) / max(0.02, sqrt(peers.isolation.var))
 
-    def _facts_of(self, state: Conduct, peers: ConductPeers, mix: Mix, distances: list[float], signs: int) -> dict[str, Fact]:
+    def _facts_of(self, state: Conduct, peers: ConductPeers, mix: Mix, far: list[float], signs: int) -> dict[str, Fact]:
         named = sorted(mix.odd, key=lambda each: (-each[0], each[2]))
         facts: dict[str, Fact] = {
             "actions": mix.total,
@@ -341,14 +333,15 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         found = self._score(key, state, peers, mix, now) if state.watched else None
         state.acts, state.recent, state.watched, state.end = {}, None, False, 0.0
         today = state.today = state.today + 1
-        stands_for_day = not today & today - 1  # the first, second, fourth, eighth … of a day: nobody busy is most of the tenant
-        if stands_for_day and state.weight >= TRUST:
-            far = (mix.point[NOVELTY] - state.means[NOVELTY]) / max(FLOORS[NOVELTY], sqrt(state.variances[NOVELTY]))
-            peers.shift.learn(min(max(far, -CLIP), CLIP), now)
+        usual = state.usual
+        stands_for_day = today in SHOWN
+        if stands_for_day and usual.weight >= TRUST:
+            change = (mix.point[NOVELTY] - usual.means[NOVELTY]) / max(FLOORS[NOVELTY], sqrt(usual.variances[NOVELTY]))
+            peers.shift.learn(min(max(change, -CLIP), CLIP), now)
         if self.quarantined(state):
             self.hold(state, [*mix.point, *(float(int(act_of(name).digest, CRC)) for _, _, name in mix.odd[:HELD_ACTS])])
             return found
-        self._learn(state, mix.point)
+        state.usual.learn(mix.point, MEMORY, FLOORS)
         state.windows = learn_known(state.known, state.windows, mix.digests)
         if stands_for_day:
             self._learn_peers(peers, mix)
@@ -356,8 +349,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
 
     def _learn_peers(self, peers: ConductPeers, mix: Mix) -> None:
         peers.common.learn(mix.digests)
-        for level, value, floor in zip(peers.means, mix.point, FLOORS, strict=True):
-            level.learn(value, PEER_MEMORY, floor)
+        peers.usual.learn(mix.point, PEER_MEMORY, FLOORS)
         if peers.accounts >= ENOUGH_PEERS:
             point = dict(zip(FEATURES, mix.point, strict=True))
             score = peers.trees.score(point)
@@ -365,30 +357,10 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
                 peers.isolation.learn(score, PEER_MEMORY, 0.02)
             peers.trees.learn(point)
 
-    def _learn(self, state: Conduct, point: list[float]) -> None:
-        weight, means, variances = state.weight, state.means, state.variances
-        settled = weight >= CLIP
-        state.weight = weight = min(weight + 1.0, MEMORY)
-        share = 1.0 / weight
-        for index, value in enumerate(point):
-            mean = means[index]
-            if value == mean == 0.0:
-                if variances[index]:
-                    variances[index] = 0.0
-                continue
-            var = variances[index]
-            step = value - mean
-            if settled:
-                reach = CLIP * max(FLOORS[index], sqrt(var))
-                step = min(max(step, -reach), reach)
-            mean += share * step
-            means[index] = mean if mean > 1e-4 else 0.0
-            variances[index] = (1.0 - share) * (var + share * step * step)
-
     def learn_held(self, key: str, state: Conduct, window: list[float]) -> None:
         """See ``LearnedDetector``. Somebody has said it is in order: from now on it is known well."""
         del key
-        self._learn(state, window[: len(FEATURES)])
+        state.usual.learn(window[: len(FEATURES)], MEMORY, FLOORS)
         for number in window[len(FEATURES) :]:
             digest = f"{int(number):x}"
             learn_known(state.known, 0, [digest])
@@ -404,13 +376,6 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""
         return "x"
-
-
-def _named(event: Event) -> str:
-    name = event.route
-    if name is None or event.outcome != "success" or event.method != "GET" or event.kind != "api.request":
-        return name_of(event)
-    return name
 
 
 def _agreement(isolated: float | None) -> float:

@@ -24,7 +24,7 @@ MOST_COMMON = 512
 PEER_WINDOWS = 4_000
 MOST_NEW = 128
 """Kinds of action that somebody took up lately, remembered for a tenant."""
-NEW_S = 10 * 86_400.0
+NEW_S = 7 * 86_400.0
 """For how long."""
 NEWCOMERS, NEWCOMERS_SHARE = 4, 0.04
 """So many accounts that take up something, and such a share of all, make it a change of the tenant: a release, a new office."""
@@ -65,12 +65,8 @@ class Act(NamedTuple):
     digest: str
     category: int
     refused: bool
-    mark: bool
-
-    @property
-    def notable(self) -> bool:
-        """Whether a window with it is worth scoring however well it is known."""
-        return self.refused or self.category in NOTABLE
+    notable: bool
+    """Whether a window with it is worth scoring however well it is known."""
 
 
 def name_of(event: Event) -> str:
@@ -110,7 +106,7 @@ def marks_of(event: Event) -> list[str]:
 @lru_cache(maxsize=16_384)  # a pure function's results
 def act_of(name: str) -> Act:
     """What a name stands for. Names that are shared cost memory once, so they are made here."""
-    mark, refused = name.startswith(MARK), name.endswith(REFUSED)
+    refused = name.endswith(REFUSED)
     plain = name.removesuffix(REFUSED)
     kind, _, rest = plain.partition(" ")
     if kind == "api.request":
@@ -119,7 +115,7 @@ def act_of(name: str) -> Act:
             plain = rest[4:]
     else:
         category = _CATEGORIES.get(kind, READ)
-    return Act(f"{crc32(plain.encode('utf-8', 'surrogatepass')):x}", category, refused, mark)
+    return Act(f"{crc32(plain.encode('utf-8', 'surrogatepass')):x}", category, refused, refused or category in NOTABLE)
 
 
 class Newcomers(msgspec.Struct, array_like=True):
@@ -158,6 +154,13 @@ class Common(msgspec.Struct):
         elif name not in found.last:
             found.count += 1
             found.last = [*found.last[-MOST_NAMES + 1 :], name]
+
+    def withdraw(self, digest: str, who: str) -> None:
+        """An account is under an alert: what it took up says nothing of the tenant."""
+        name, found = crc32(who.encode("utf-8", "surrogatepass")), self.new.get(digest)
+        if found is not None and name in found.last:
+            found.count -= 1
+            found.last.remove(name)
 
     def is_change(self, digest: str, accounts: int) -> bool:
         """Whether so many take it up that it says nothing of one of them."""

@@ -17,7 +17,7 @@ REACH = ((1, 0.8), (2, 0.3), (3, 0.08), (4, 0.02), (5, 0.005))
 """(hours away, how much activity there says of this hour): daylight saving, a late evening, an early start."""
 TRUST = 2.0
 """Days that weigh as much as what is known of others."""
-ENOUGH = 6.0
+ENOUGH = 12.0
 """Days' worth of knowledge from which on more of it makes nothing odder: else scores would rise for weeks, and pass any threshold."""
 HOURS_OF_DAY = 3
 """Hours with activity that tell as much as a day: of somebody seen once a day little is known after ten."""
@@ -70,7 +70,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
 
     def known(self) -> float:
         """Days' worth of knowledge."""
-        return min(float(self.days), self.hours / HOURS_OF_DAY)
+        return min(float(self.days), max(self.hours / HOURS_OF_DAY, max(self.counts)))
 
 
 def is_rest(day: int) -> bool:

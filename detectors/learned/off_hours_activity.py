@@ -38,7 +38,7 @@ NO_PLACE = frozenset({"vpn", "hosting", "relay"})
 
 ODD = 2.4
 """Spreads from which on an hour is odd: below, nothing that happens in it can be worth an alert."""
-MORE, MOST_MORE = 0.15, 0.6
+MORE, MOST_MORE = 0.3, 1.2
 """What each doubling of the events beyond the floor adds to a score, and all of them at most."""
 LASTING = (0.0, 0.8, 0.5, 0.3, 0.15, 0.08, 0.04)
 """By hours since the last usual one, with activity in all of them: how much going on with what one does speaks for it, in days × ``LASTS``."""
@@ -301,7 +301,7 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
         state.busy += (BUSY_UP if state.top > state.busy else BUSY_DOWN) * (state.top - state.busy)
         state.days += 1
         state.mask = state.top = 0
-        state.band = int(middle([a + b for a, b in zip(state.work.counts, state.rest.counts, strict=True)]) * BANDS / DAY_HOURS)
+        state.band = int(middle([a + b for a, b in zip(state.work.counts, state.rest.counts, strict=True)]) * BANDS / DAY_HOURS) % BANDS
         if mask.bit_count() >= ALWAYS_ON:
             return
         band = peers.bands[state.band]

@@ -48,7 +48,7 @@ class Core:
         self.inputs: dict[str, Ingest] = {}
         self.runner = Runner(detectors, lateness_s, exempt, on_failure, tracking=tracking)
         self.correlator = Correlator({detector.name: detector for detector in detectors}, runbooks, max_open_alerts)
-        self.judging = Judging(detectors, self.runner, self.correlator, exempt)
+        self.judging = Judging(self.runner, self.correlator)
         self.geography = geography
         self._listens = any(HEARD in detector.kinds for detector in detectors)
         self._seen = Seen(dedupe_events)

@@ -6,14 +6,12 @@ kept with it. So the verdicts of a live run, given at the same times to a replay
 
 from collections.abc import Sequence
 from math import inf, isfinite
-from typing import Any
 
 import msgspec
 
-from detectors.base import BaseDetector
 from monitor.alerts.correlate import Correlator, Subject
 from monitor.pipeline.expected import Entry, Expected, state_key
-from monitor.pipeline.runner import Exempt, Runner
+from monitor.pipeline.runner import Runner
 from monitor.rows import Rows, Saved, rows_of
 from monitor.verdicts import BadVerdictError, Given, Judged, UnknownAlertError, stamped, until_of
 from schemas.alert import Alert
@@ -26,20 +24,13 @@ PART = "verdicts"
 
 
 class Judging:
-    """``exempt``: the configured allow-list, beside which that of the verdicts stands."""
+    """Brings verdicts to the detectors and to the alerts."""
 
-    def __init__(
-        self,
-        detectors: Sequence[BaseDetector[Any, Any]],
-        runner: Runner,
-        correlator: Correlator,
-        exempt: Exempt | None,
-        max_kept: int = MAX_KEPT,
-    ) -> None:
-        self.expected = Expected(detectors)
+    def __init__(self, runner: Runner, correlator: Correlator, max_kept: int = MAX_KEPT) -> None:
+        self.expected = Expected()
         self.kept: dict[int, Given] = {}
         """The latest verdicts, by number, in the order they were given."""
-        self._runner, self._correlator, self._configured = runner, correlator, exempt
+        self._runner, self._correlator = runner, correlator
         self._max_kept = max_kept
         self._given = 0
         self._unsaved: dict[int, None] | None = None
@@ -97,17 +88,6 @@ class Judging:
             self.expected.remove(about.detector, about.tenant, about.entity_type, about.entity)
         else:
             self.expected.add(Entry(about.detector, about.tenant, about.entity_type, about.entity, given.until_ts), now)
-        self._exempt()
-
-    def _exempt(self) -> None:
-        """While nothing is expected, an event pays for the configured allow-list alone."""
-        configured, expected = self._configured, self.expected
-        if not expected:
-            self._runner.exempt = configured
-        elif configured is None:
-            self._runner.exempt = expected
-        else:
-            self._runner.exempt = lambda event: configured(event) | expected(event)
 
     def _is_kept(self, given: Given) -> bool:
         last = next((each for each in reversed(self.kept.values()) if each.alert == given.alert), None)
@@ -193,7 +173,6 @@ class Judging:
         self.kept = kept(saved)
         self._given = max(self.kept, default=0)
         self._unsaved = {}
-        self._exempt()
 
 
 def kept(saved: Saved) -> dict[int, Given]:

@@ -1,18 +1,13 @@
 """What somebody expects: alerts that are not to be raised for a time, because what they tell of is odd but wanted.
 
-A second allow-list, filled by verdicts instead of by the configuration. Its entries are about one entity for one detector: events that the
-detector would count for that entity are kept from it, and what it would still say about it is dropped.
+A second allow-list, filled by verdicts instead of by the configuration. Its entries are about one entity for one detector: what the detector
+says about it is dropped. It goes on to see the events, so that what is usual is still known when the time is over, and an event costs no more.
 """
-
-from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
-from detectors.base import SEPARATOR, BaseDetector, KeyOf
-from monitor.pipeline.allow import NONE
+from detectors.base import SEPARATOR
 from monitor.rows import Rows, Saved, rows_of
-from schemas.event import Event
 from schemas.finding import EntityType, Finding
 
 MAX_EXPECTED = 10_000
@@ -33,8 +28,6 @@ class Entry(msgspec.Struct, frozen=True):
 
 _About = tuple[str, str, str, str]
 """Detector, tenant, type of the entity, entity."""
-_Ends = tuple[tuple[str, float], ...]
-"""Each detector instance (``name/variant``) that must not see an event, with the last moment in which it must not."""
 
 
 def state_key(tenant: str | None, entity_type: str, entity: str) -> str:
@@ -47,29 +40,15 @@ def state_key(tenant: str | None, entity_type: str, entity: str) -> str:
 
 
 class Expected:
-    """The entries. Cost per event ≈ 0.3 µs for each way of keying that some entry needs; the caller asks only while there are entries."""
+    """The entries."""
 
-    def __init__(self, detectors: Sequence[BaseDetector[Any, Any]], limit: int = MAX_EXPECTED) -> None:
-        self._detectors = tuple(detectors)
+    def __init__(self, limit: int = MAX_EXPECTED) -> None:
         self._limit = limit
         self._entries: dict[_About, Entry] = {}
-        self._tables: dict[KeyOf, dict[str | None, _Ends]] = {}
         self._touched: dict[_About, None] | None = None
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def __call__(self, event: Event) -> frozenset[str]:
-        """The detector instances (``name/variant``) that must not see the event."""
-        names = NONE
-        for key_of, known in self._tables.items():
-            try:
-                ends = known.get(key_of(event))
-            except Exception:  # noqa: BLE001, S112 - the runner calls it again, and disables the detector whose bug it is
-                continue
-            if ends is not None:
-                names |= {label for label, until_ts in ends if event.ts <= until_ts}
-        return names
 
     def covers(self, finding: Finding) -> bool:
         """Whether a finding is about something that is expected at its time."""
@@ -86,7 +65,6 @@ class Expected:
         about = _about(entry.detector, entry.tenant, entry.entity_type, entry.entity)
         self._entries[about] = entry
         self._touch(about)
-        self._index(entry)
 
     def remove(self, detector: str, tenant: str | None, entity_type: EntityType, entity: str) -> None:
         """It is not expected any more."""
@@ -95,27 +73,8 @@ class Expected:
             self._drop(about)
 
     def _drop(self, about: _About) -> None:
-        entry = self._entries.pop(about)
+        del self._entries[about]
         self._touch(about)
-        key = state_key(entry.tenant, entry.entity_type, entry.entity)
-        for detector in self._instances(entry):
-            known, label = self._tables[detector.key], _label(detector)
-            rest = tuple(each for each in known[key] if each[0] != label)
-            if rest:
-                known[key] = rest
-            else:
-                del known[key]
-            if not known:
-                del self._tables[detector.key]
-
-    def _index(self, entry: Entry) -> None:
-        key = state_key(entry.tenant, entry.entity_type, entry.entity)
-        for detector in self._instances(entry):
-            known = self._tables.setdefault(detector.key, {})
-            known[key] = (*known.get(key, ()), (_label(detector), entry.until_ts))
-
-    def _instances(self, entry: Entry) -> list[BaseDetector[Any, Any]]:
-        return [each for each in self._detectors if each.name == entry.detector and each.entity_type == entry.entity_type]
 
     # -- persistence --------------------------------------------------------------------------------------------------------------
 
@@ -134,20 +93,15 @@ class Expected:
 
     def restore(self, saved: Saved) -> None:
         """Take over what a checkpoint left."""
-        self._entries, self._tables, self._touched = {}, {}, {}
+        self._entries, self._touched = {}, {}
         for _, row in rows_of(saved, PART):
             entry = msgspec.convert(row, Entry)
             about = _about(entry.detector, entry.tenant, entry.entity_type, entry.entity)
             self._entries[about] = entry
-            self._index(entry)
 
 
 def _about(detector: str, tenant: str | None, entity_type: str, entity: str) -> _About:
     return detector, tenant or "", entity_type, entity
-
-
-def _label(detector: BaseDetector[Any, Any]) -> str:
-    return f"{detector.name}/{detector.variant}"
 
 
 def _row_key(about: _About) -> str:

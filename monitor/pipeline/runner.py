@@ -283,7 +283,7 @@ class Runner:
                     group.touch(key)
                 slots = group.hot.get(key, group.unknown)
                 if skip:
-                    rows = [row for row in rows if skip.isdisjoint(("*", row[2].detector.name, row[2].label))]
+                    rows = [row for row in rows if skip.isdisjoint(("*", row[2].detector.name))]
                 for slot, on_event, states in rows:
                     try:
                         state = slots[slot]

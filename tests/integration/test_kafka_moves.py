@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,15 +108,21 @@ def test_the_only_topic_may_go_and_come_back(tmp_path: Path, broker: Broker) -> 
 # -- another cluster --------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def other_broker(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """Of another cluster."""
-    one = Broker(tmp_path_factory.mktemp("kafka"), cluster=OTHER_CLUSTER)
+@contextmanager
+def started(folder: Path, cluster: str) -> Iterator[Broker]:
+    one = Broker(folder, cluster)
     try:
         one.start()
         yield one
     finally:
         one.stop()
+
+
+@pytest.fixture(scope="module")
+def other_broker(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """Of another cluster than ``broker``, which says whether there can be one at all."""
+    with started(tmp_path_factory.mktemp("kafka"), OTHER_CLUSTER) as one:
+        yield one
 
 
 def cluster_of(folder: Path) -> str | None:
@@ -177,6 +183,23 @@ def test_one_that_is_refused_does_not_end_the_one_that_works(tmp_path: Path, own
         own_broker.produce(topic, records)
         assert until(lambda: receiver.ids >= expected)
         assert first.stop() == 0
+
+
+def test_a_cluster_that_is_made_anew_during_an_outage_is_noticed(tmp_path: Path, own_broker: Broker) -> None:
+    topic = unique("anew")
+    with receiving() as receiver, started(tmp_path / "kafka", OTHER_CLUSTER) as one:
+        one.create_topic(topic)
+        with service(settings(one, tmp_path, receiver, topic), tmp_path / "run") as process:
+            assert until(lambda: process.ready and process.get("/readyz").status == 200)
+            one.kill()
+            assert process.said('"what": "connection"', 60)
+            one.rebuild(own_broker.cluster)
+            one.start()
+            assert process.wait(60) == 2
+            assert process.text().splitlines()[-1] == (
+                f"watchfloor: kafka.bootstrap_servers: leads to the Kafka cluster {own_broker.cluster} now, and before to {OTHER_CLUSTER}; "
+                "put the brokers back, or see store.adopt"
+            )
 
 
 def test_a_store_from_before_clusters_were_known_takes_the_present_one(tmp_path: Path, own_broker: Broker) -> None:

@@ -64,6 +64,8 @@ def test_each_verdict_does_what_it_says_and_is_counted(tmp_path: Path) -> None:
         ]
         for name, verdict in (("alice", "false"), ("bob", "expected")):
             assert wait_for(process, name, "resolved")["facts"]["verdict"] == verdict
+        process.reload()  # another pipeline goes on with what this one remembers
+        assert process.said("the configuration was read again and is in force")
         append(log, [*burst("bob", 1000, 40), *burst("carol", 1000, 40), login(2, 1100, "dora", "success")])
         assert until(lambda: (about(process, "carol") or {"facts": {}})["facts"].get("verdict") == "true")
         assert about(process, "bob") is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from detectors.registry import DETECTORS, build
-from monitor.pipeline.learned import Learned, fit, unsay
+from monitor.pipeline.learned import Learned, fit
 from monitor.pipeline.runner import Runner
 from monitor.pipeline.state import KeyedState
 from monitor.rows import Capture, Saved
@@ -138,14 +138,17 @@ def test_an_attack_after_a_pause_is_another_one() -> None:
     assert told(runner.run("live", [*failures(20_000, 20_001, 20_002), alice(20_010)])) == [("open", 3)]
 
 
-def test_what_was_opened_before_the_first_event_is_told_when_it_goes_on() -> None:
-    runner = after(history(Runner([burst()]), *failures(*range(20))), burst())
-    (states,) = runner.states
-    state = states.find("\x1falice")
-    assert state is not None
-    assert state.episode.rank == -1  # type: ignore[attr-defined]
-    unsay(state)
-    assert state.episode.reported == 20  # type: ignore[attr-defined]
+def test_what_opened_in_the_gap_is_told_when_it_goes_on() -> None:
+    def factor(seconds: float, action: str) -> Event:
+        return alice(seconds, kind="auth.mfa_change", outcome="success", action=action)
+
+    settings = DETECTORS["mfa_change"].Settings.model_validate({"reenrol_s": 600})
+    # Taken away in the history; that nothing was enrolled in its place falls due in the gap.
+    saved = history(Runner(list(build("mfa_change", settings))), factor(0, "mfa.remove"))
+    calm, goes_on = after(saved, *build("mfa_change", settings)), after(saved, *build("mfa_change", settings))
+    assert told(calm.run("live", [alice(1000, actor="bob"), alice(1010, actor="bob")]) + calm.finish()) == []
+    again = [alice(1000, actor="bob"), factor(1010, "mfa.remove"), factor(1700, "mfa.remove"), alice(1800, actor="bob")]
+    assert told(goes_on.run("live", again))[0][0] == "update"
 
 
 # -- room -------------------------------------------------------------------------------------------------------------------------
