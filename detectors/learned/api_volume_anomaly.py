@@ -4,17 +4,20 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import Field
 
-from detectors.base import ASK, NEVER, Variant, by_actor, by_tenant
+from detectors.base import ASK, Variant, by_actor, by_tenant, split_key
 from detectors.episode import MAX_EVIDENCE
 from detectors.learned.budget import DAY_S
-from detectors.learned.learner import LearnedDetector, LearnedLimits, Observation
-from detectors.learned.level import Usual, log
+from detectors.learned.learner import STALE_DAYS, LearnedDetector, LearnedLimits, Observation
+from detectors.learned.level import UNREACHED, Usual, log
 from detectors.learned.usage import (
     DAILY,
-    FLOOR,
+    DAYS,
     HOUR_S,
     HOURLY,
+    RECORDS,
+    SHIFT_S,
     UNITS,
+    Profile,
     Usage,
     VolumePeers,
     drift,
@@ -24,8 +27,12 @@ from detectors.learned.usage import (
     hour_of,
     learn_day,
     learn_hour,
+    part_of,
+    record_of_day,
     record_of_hour,
-    shift_of,
+    rise,
+    settle_rise,
+    tell_peers,
 )
 from detectors.phrases import size, times
 from detectors.settings import DetectorSettings
@@ -37,14 +44,16 @@ MAX_DISTINCT = 256
 """Endpoints and objects told apart within an hour."""
 NOTE_FROM = 24
 """Events of an hour from which on endpoints and objects are told apart: most hours of most accounts end before."""
-BEYOND_RECORD = 1.5
+BEYOND_RECORD = 1.4
 """Times the highest amount so far: what has been there before is not unusual."""
 GROWTH = 1.25
 """Times the amount of the last look at which a window is looked at again."""
-CREEP_LIMIT = 6.0
-"""Sum of daily distances from which on a slow rise is worth an alert, see ``usage.CREEP_SLACK``."""
-MOST_OF_ONE = 10**12
+SLOW_SHARE = 0.75
+"""Of the ratio that is asked for: how far a slow rise must have come."""
+MOST_OF_ONE = 10**11
 """Bytes of one event that count: more is a mistake or a lie."""
+MOST_BYTES = 10**18
+"""Bytes of a day that count."""
 
 
 class VolumeLimits(LearnedLimits):
@@ -81,10 +90,37 @@ class Measure(NamedTuple):
     """Amount below which it would not have been worth an alert."""
 
 
+class _Bar(NamedTuple):
+    """What an amount must exceed to be worth an alert."""
+
+    name: str
+    floor: int
+    ratio: float
+    record: float
+    expected: Usual
+    shift: float
+    """By how much all of the tenant has changed."""
+
+    def score(self, amount: float) -> float:
+        """In spreads beyond what is usual."""
+        return self._changed().distance(log(amount, UNITS[self.name]))
+
+    def amount(self, score: float) -> float:
+        """The amount that is worth an alert at that score: beyond the floor, the ratio, the record and the distance."""
+        if not self.floor:
+            return UNREACHED
+        unit, changed = UNITS[self.name], self._changed()
+        return max(float(self.floor), self.ratio * changed.amount(unit), BEYOND_RECORD * self.record, changed.amount(unit, score))
+
+    def _changed(self) -> Usual:
+        return Usual(self.expected.mean + self.shift, self.expected.spread)
+
+
 class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
     """Counts by the hour and by the day, and compares with the account's own hours and days, and with those of its tenant.
 
-    State per key: at most about 2 KB, and 256 endpoints and objects within a busy hour. Cost ≈ 0.1 µs an event, and 4 µs for each hour with traffic.
+    State per key: at most about 1 KB, and 256 endpoints and objects within a busy hour. Cost ≈ 0.1 µs an event, and 10 µs for each hour with
+    traffic.
     """
 
     name = "api_volume_anomaly"
@@ -104,16 +140,34 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
     State = Usage
     Peers = VolumePeers
 
+    def __init__(self, variant: str, settings: DetectorSettings) -> None:
+        super().__init__(variant, settings)
+        self.note_from = NOTE_FROM if variant == "by_actor" else UNREACHED
+
     def on_event(self, key: str, state: Usage, event: Event) -> Finding | None:
         """Count; nothing else, until an hour ends or holds enough to be worth a look."""
-        if event.ts >= state.end:
-            return ASK
+        ts, more = event.ts, event.bytes
+        if not state.first_ts <= ts < state.end:
+            if ts >= state.end:
+                return ASK
+            if ts < state.end - HOUR_S:
+                self._late(state, event)
+                return None
         state.requests += 1
-        if event.bytes > 0:
-            state.bytes += min(event.bytes, MOST_OF_ONE)
-        if state.requests > NOTE_FROM and self.variant == "by_actor" and self._note(state, event):
+        if more > 0:
+            state.bytes += min(MOST_OF_ONE, more)
+        if state.requests > self.note_from and self._note(state, event):
             return ASK
         return ASK if state.requests >= state.look_requests or state.bytes >= state.look_bytes else None
+
+    def _late(self, state: Usage, event: Event) -> None:
+        """Of an hour that has ended: it counts for the day, if that goes on; the next event looks whether that is too much."""
+        if int(event.ts // DAY_S) == state.day:
+            more = _bytes_of(event)
+            state.day_requests += 1
+            state.day_bytes += more
+            state.look_requests -= 1
+            state.look_bytes -= more
 
     def _note(self, state: Usage, event: Event) -> bool:
         """Tell endpoints and objects apart; whether one of these counts is worth a look."""
@@ -132,88 +186,135 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
 
     def consider(self, key: str, state: Usage, peers: VolumePeers, now: float, event: Event | None) -> Finding | None:
         """An hour has ended, or is worth a look."""
+        del now
         assert event is not None
-        finding = None
-        if event.ts >= state.end:
-            finding = self._turn(key, state, peers, event)
+        finding = self._turn(key, state, peers, event) if event.ts >= state.end else None
         if state.requests >= state.look_requests or state.bytes >= state.look_bytes or state.objects is not None:
             finding = self._look(key, state, peers, event) or finding
         return finding
 
-    # -- looking ------------------------------------------------------------------------------------------------------------------
+    # -- windows ------------------------------------------------------------------------------------------------------------------
 
     def _turn(self, key: str, state: Usage, peers: VolumePeers, event: Event) -> Finding | None:
         """Another hour begins with this event."""
         finding = None
-        if state.end:
-            drift(state, peers)
-            if self.quarantined(state):
-                self.hold(state, hour_of(state))
-            else:
-                learn_hour(state, hour_of(state))
-                state.day_requests += state.requests
-                state.day_bytes += state.bytes
+        self.settle(key, state, event.ts)
+        if state.day >= 0:
+            self._end_hour(state, peers)
         day = int(event.ts // DAY_S)
         if day != state.day:
-            finding = self._end_day(key, state, peers, event) if state.day >= 0 else None
-            state.day = day
+            if state.day >= 0:
+                finding = self._end_day(key, state, peers, event)
+            if day > state.day + STALE_DAYS:
+                state.days = 0
+            state.day, state.day_ts = day, event.ts
+            state.day_requests = state.day_bytes = 0
         state.end = (event.ts // HOUR_S + 1) * HOUR_S
         state.first_ts = event.ts
-        state.requests, state.bytes = 1, min(max(event.bytes, 0), MOST_OF_ONE)
+        state.requests, state.bytes = 1, _bytes_of(event)
         state.endpoints = state.objects = state.recent = None
         limits = self.limits_of(key)
-        if known := state.days >= limits.min_days:
-            peers.budget.begin(event.ts)
+        if state.days < limits.min_days:
+            state.look_requests = state.look_bytes = state.look_endpoints = state.look_objects = UNREACHED
+            return finding
+        peers.budget.begin(event.ts)
         # Below the floors there is nothing to look at: what is usual is only worked out for hours that reach them.
-        state.look_requests = (
-            float(min(limits.hour_requests or NEVER, (limits.day_requests or NEVER) - state.day_requests)) if known else NEVER
-        )
-        state.look_bytes = float(min(limits.hour_bytes or NEVER, (limits.day_bytes or NEVER) - state.day_bytes)) if known else NEVER
-        state.look_endpoints = limits.hour_endpoints or NEVER if known else NEVER
-        state.look_objects = limits.hour_objects or NEVER if known else NEVER
+        state.look_requests = min(limits.hour_requests or UNREACHED, (limits.day_requests or UNREACHED) - state.day_requests)
+        state.look_bytes = min(limits.hour_bytes or UNREACHED, (limits.day_bytes or UNREACHED) - state.day_bytes)
+        state.look_endpoints = limits.hour_endpoints or UNREACHED
+        state.look_objects = limits.hour_objects or UNREACHED
         return finding
+
+    def _end_hour(self, state: Usage, peers: VolumePeers) -> None:
+        """Learn the hour that has ended, unless it was worth an alert."""
+        profile = state.profile
+        if profile is None:
+            profile = state.profile = Profile()
+        if self.quarantined(state, state.first_ts):
+            self.hold(state, hour_of(state))
+        else:
+            drift(state, profile, peers)
+            learn_hour(profile, hour_of(state))
+        state.day_requests += state.requests
+        state.day_bytes = min(state.day_bytes + state.bytes, MOST_BYTES)
+
+    def _end_day(self, key: str, state: Usage, peers: VolumePeers, event: Event) -> Finding | None:
+        """Learn the day that has ended, unless something in it was; what has risen a little on each of many days is worth an alert too."""
+        profile, amounts = state.profile, (float(state.day_requests), float(state.day_bytes))
+        assert profile is not None
+        if self.quarantined(state, state.day_ts):
+            self.hold(state, [*amounts])
+            return None
+        limits = self.limits_of(key)
+        usual = [Usual(profile.level(DAYS + 3 * index).mean, 1.0).amount(UNITS[name]) for index, name in enumerate(DAILY)]
+        least = 1 + SLOW_SHARE * (limits.ratio - 1)
+        tell_peers(profile, peers, amounts, event.ts, limits.min_days)
+        rises = [rise(profile, peers, index, amounts[index], event.ts, limits.min_days, least) for index in range(len(DAILY))]
+        learn_day(profile, amounts)
+        state.days += 1
+        for index, (name, found) in enumerate(zip(DAILY, rises, strict=True)):
+            floor = getattr(limits, f"day_{name}")
+            if not found.score or not floor or amounts[index] < floor:
+                continue
+            measure = Measure("days", name, int(amounts[index]), usual[index], found.score, usual[index] * least)
+            finding = self.report(
+                key,
+                state,
+                peers.budget,
+                self._observation(state, [measure], 0.0, event, state.day_requests - state.requests, state.requests),
+            )
+            if state.odd_ts >= event.ts:
+                settle_rise(profile, index)
+            return finding
+        return None
+
+    def learn_held(self, key: str, state: Usage, window: list[float]) -> None:
+        """See ``LearnedDetector``. What was there is no news from now on: it becomes a record at once."""
+        del key
+        profile = state.profile
+        assert profile is not None
+        if len(window) == len(DAILY):
+            learn_day(profile, window)
+        else:
+            learn_hour(profile, window, RECORDS)
+
+    # -- looking ------------------------------------------------------------------------------------------------------------------
 
     def _look(self, key: str, state: Usage, peers: VolumePeers, event: Event) -> Finding | None:
         """Compare with what is usual, and say when to look again."""
-        shift = shift_of(peers, event.ts)
-        per_day = self.limits_of(key).budget.alerts_per_day
-        threshold = peers.budget.threshold(event.ts, per_day, self.least_score, self.always_score)
-        hour = (state.requests, state.bytes, len(state.endpoints or ()), len(state.objects or ()))
-        day = (state.day_requests + state.requests, state.day_bytes + state.bytes)
+        limits, profile, part = self.limits_of(key), state.profile, part_of(state.end)
+        if profile is None or state.days < limits.min_days:
+            return None
+        _, who = split_key(key)
+        shift = peers.shift.at(event.ts, SHIFT_S)
+        threshold = peers.budget.threshold(event.ts, limits.budget.alerts_per_day, self.least_score, self.always_score, who)
         measures: list[Measure] = []
-        looks: list[list[float]] = []
-        for window, names, amounts in (("hour", HOURLY, hour), ("day", DAILY, day)):
-            looks.append([])
-            for index, (name, amount) in enumerate(zip(names, amounts, strict=True)):
-                expected = expected_of_hour(state, peers, index) if window == "hour" else expected_of_day(state, peers, index)
-                changed = Usual(expected.mean + shift, expected.spread)
-                worth = self._worth(key, state, window, index, changed, self.least_score)
-                looks[-1].append(max(worth, amount * GROWTH))
-                if amount >= worth:
-                    limit = self._worth(key, state, window, index, changed, threshold)
-                    score = changed.distance(log(amount, UNITS[name]))
-                    measures.append(Measure(window, name, amount, expected.amount(UNITS[name]), score, limit))
-        of_hour, of_day = looks
-        state.look_requests = min(of_hour[0], of_day[0] - state.day_requests)
-        state.look_bytes = min(of_hour[1], of_day[1] - state.day_bytes)
-        state.look_endpoints, state.look_objects = of_hour[2], of_hour[3]
+        looks: list[float] = []
+        hour = (state.requests, state.bytes, len(state.endpoints or ()), len(state.objects or ()))
+        for index, (name, amount) in enumerate(zip(HOURLY, hour, strict=True)):
+            expected, record = expected_of_hour(profile, peers, index, part), record_of_hour(profile, index, part)
+            one = _Bar(name, getattr(limits, f"hour_{name}"), limits.ratio, record, expected, shift)
+            looks.append(self._weigh("hour", one, amount, threshold, measures))
+        for index, (name, before) in enumerate((("requests", state.day_requests), ("bytes", state.day_bytes))):
+            expected = expected_of_day(profile, peers, index)
+            one = _Bar(name, getattr(limits, f"day_{name}"), limits.ratio, record_of_day(profile, index), expected, shift)
+            looks[index] = min(looks[index], self._weigh("day", one, before + hour[index], threshold, measures) - before)
+        state.look_requests, state.look_bytes, state.look_endpoints, state.look_objects = looks
         if not measures:
             return None
-        evidence = [*(state.recent or ())[-MAX_EVIDENCE + 1 :], event.id]
-        return self.report(key, state, peers.budget, self._observation(state, measures, shift, event, list(dict.fromkeys(evidence))))
+        return self.report(key, state, peers.budget, self._observation(state, measures, shift, event, state.day_requests, state.requests))
 
-    def _worth(self, key: str, state: Usage, window: str, index: int, expected: Usual, score: float) -> float:
-        """The amount that is worth an alert at a score: beyond the floor, the ratio, the record and the distance."""
-        limits = self.limits_of(key)
-        name = (HOURLY if window == "hour" else DAILY)[index]
-        floor = getattr(limits, f"{window}_{name}")
-        if not floor:
-            return NEVER
-        record = record_of_hour(state, index) if window == "hour" else state.day_records[index]
-        unit = UNITS[name]
-        return float(max(floor, limits.ratio * expected.amount(unit), BEYOND_RECORD * record, expected.amount(unit, score)))
+    def _weigh(self, window: str, bar: "_Bar", amount: int, threshold: float, measures: list[Measure]) -> float:
+        """Add what is worth an alert to the measures; from which amount on to look again."""
+        worth = bar.amount(self.least_score)
+        if amount >= worth:
+            measures.append(
+                Measure(window, bar.name, amount, bar.expected.amount(UNITS[bar.name]), bar.score(amount), bar.amount(threshold))
+            )
+        return max(worth, amount * GROWTH)
 
-    def _observation(self, state: Usage, measures: list[Measure], shift: float, event: Event, evidence: list[str]) -> Observation:
+    @staticmethod
+    def _observation(state: Usage, measures: list[Measure], shift: float, event: Event, before: int, count: int) -> Observation:
         main = max(measures, key=lambda each: each.score)
         facts: dict[str, Fact] = {"window": main.window, "measure": main.name, "limit": round(main.limit)}
         for each in measures:
@@ -221,33 +322,11 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
             facts |= {name: each.seen, f"{name}_usual": round(each.usual, 1), f"{name}_score": round(each.score, 2)}
         if shift:
             facts["tenant_change"] = round(factor_of(shift), 2)
-        count = state.requests + (state.day_requests if main.window == "day" else 0)
-        return Observation(event.ts, main.score, state.first_ts, count, facts, evidence)
-
-    # -- learning -----------------------------------------------------------------------------------------------------------------
-
-    def _end_day(self, key: str, state: Usage, peers: VolumePeers, event: Event) -> Finding | None:
-        """Learn the day that has ended; what has risen a little on each of many days is worth an alert too."""
-        if self.quarantined(state):
-            state.day_requests = state.day_bytes = 0
-            return None
-        amounts = (state.day_requests, state.day_bytes)
-        before = [level.mean for level in state.day_levels]
-        learn_day(state, peers, self.limits_of(key).min_days)
-        for index, name in enumerate(DAILY):
-            floor = getattr(self.limits_of(key), f"day_{name}")
-            if state.creep[index] <= CREEP_LIMIT or not floor or amounts[index] < floor:
-                continue
-            usual = Usual(before[index], FLOOR).amount(UNITS[name])
-            measure = Measure("days", name, amounts[index], usual, state.creep[index] / 2, usual)
-            state.creep[index] = 0.0
-            return self.report(key, state, peers.budget, self._observation(state, [measure], 0.0, event, [event.id]))
-        return None
-
-    def learn_held(self, key: str, state: Usage, window: list[float]) -> None:
-        """See ``LearnedDetector``."""
-        del key
-        learn_hour(state, window)
+        evidence = [*(state.recent or ())[-MAX_EVIDENCE + 1 :], event.id]
+        if main.window == "hour":
+            before = 0
+        begun = state.day_ts if main.window != "hour" and before else None
+        return Observation(event.ts, main.score, state.first_ts, count, facts, list(dict.fromkeys(evidence)), begun, before)
 
     # -- words --------------------------------------------------------------------------------------------------------------------
 
@@ -280,6 +359,10 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
 
 
 SPANS = {"hour": "an hour", "day": "a day", "days": "the last day"}
+
+
+def _bytes_of(event: Event) -> int:
+    return min(max(event.bytes, 0), MOST_OF_ONE)
 
 
 def _amount(name: str, number: Fact) -> str:

@@ -1,8 +1,7 @@
 """At which hours of the day somebody is active, and how surprising another one is."""
 
 from collections.abc import Sequence
-from math import atan2, cos, log, pi, sin, sqrt
-from typing import ClassVar
+from math import atan2, cos, exp, log, pi, sin, sqrt
 
 import msgspec
 
@@ -17,7 +16,7 @@ REACH = ((1, 0.8), (2, 0.3), (3, 0.08), (4, 0.02), (5, 0.005))
 """(hours away, how much activity there says of this hour): daylight saving, a late evening, an early start."""
 TRUST = 2.0
 """Days that weigh as much as what is known of others."""
-ENOUGH = 12.0
+ENOUGH = 8.0
 """Days' worth of knowledge from which on more of it makes nothing odder: else scores would rise for weeks, and pass any threshold."""
 HOURS_OF_DAY = 3
 """Hours with activity that tell as much as a day: of somebody seen once a day little is known after ten."""
@@ -35,8 +34,6 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
     """Sum of the counts."""
     counts: list[int] = msgspec.field(default_factory=lambda: [0] * DAY_HOURS)
 
-    most: ClassVar[int] = MOST_DAYS
-
     def learn(self, mask: int) -> None:
         """Take in a day: one bit for each hour with activity. Cost ≈ 2 µs."""
         counts = self.counts
@@ -53,7 +50,7 @@ class Profile(msgspec.Struct, array_like=True, gc=False):
 
     def _fade(self) -> None:
         counts = self.counts
-        if self.days >= self.most or max(counts) >= 4 * self.most:
+        if self.days >= MOST_DAYS or max(counts) >= 4 * MOST_DAYS:
             counts[:] = [count // 2 for count in counts]
             self.days //= 2
         self.hours = sum(counts)
@@ -107,6 +104,15 @@ def surprise(likely: float) -> float:
     [0.0, 2.15, 3.0, 3.72]
     """
     return sqrt(-2.0 * log(min(1.0, max(likely, 1e-12))) + 0.0)
+
+
+def likelihood(spreads: float) -> float:
+    """The probability of which that is the surprise.
+
+    >>> round(likelihood(surprise(0.02)), 4)
+    0.02
+    """
+    return exp(-spreads * spreads / 2.0)
 
 
 def shift_h(usual: float, seen: float) -> int:

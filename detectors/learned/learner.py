@@ -7,7 +7,7 @@ from pydantic import Field
 
 from detectors.base import KeyState, PeerMemory, Verdict, split_key
 from detectors.episode import MAX_EVIDENCE, Episode, EpisodeDetector, EpisodeState, Quiet
-from detectors.learned.budget import DAY_S, Budget, BudgetLimits
+from detectors.learned.budget import DAY_S, STANDS_OUT, Budget, BudgetLimits
 from detectors.settings import DetectorSettings, Strict
 from schemas.finding import Fact, Finding, Phase
 from schemas.severity import RANK, Severity
@@ -17,8 +17,6 @@ Stage = Literal["cold", "warming", "ready", "stale"]
 
 MAX_HELD = 48
 """Windows under an open alert that are kept in case it was none."""
-STANDS_OUT = 1.25
-"""Times the highest score of everybody else within the period from which on an alert is of medium severity."""
 MEDIUM_SCORE = 4.0
 """Least score for that: in a quiet tenant little is enough to stand out."""
 STALE_DAYS = 30
@@ -37,9 +35,9 @@ class LearnedLimits(Strict):
         Field(
             ge=1,
             le=90,
-            description="Days after which something that goes on under an open alert is taken for a change for good, and learned.",
+            description="Days after which what alerts were about is taken for usual and learned, unless somebody has called it an attack.",
         ),
-    ] = 7
+    ] = 6
     quiet_s: Quiet = 21_600
 
 
@@ -49,13 +47,15 @@ class Found(msgspec.Struct):
     score: float
     threshold: float
     severity: Severity
-    since: float
-    """When it began, event time."""
     facts: dict[str, Fact]
+    window: float
+    """First event of the window that is counted now."""
+    before: int
+    """Events of the alert in the windows before it."""
 
 
 class LearnedState(EpisodeState):
-    """At most 48 windows are held back under an open alert."""
+    """At most 48 windows that alerts were about are held back."""
 
     days: int = 0
     """Days with traffic that have ended."""
@@ -63,7 +63,13 @@ class LearnedState(EpisodeState):
     """The last day with traffic, in days since 1970 (UTC)."""
     found: Found | None = None
     held: list[list[float]] | None = None
-    """Windows that were not learned, because an alert was open; as their detector learns them."""
+    """Windows that were not learned, because of an alert; as their detector learns them."""
+    odd_since: float = -1.0
+    """When the first of the latest alerts that came close upon one another was raised."""
+    odd_ts: float = -1.0
+    """When something was worth an alert last; -1: never."""
+    accepted: bool = False
+    """Whether that has been learned, so that more of it is learned as well."""
 
 
 class LearnedPeers(KeyState):
@@ -87,13 +93,18 @@ class Observation(msgspec.Struct, frozen=True):
     """Events of the window."""
     facts: dict[str, Fact]
     evidence: list[str]
+    begun: float | None = None
+    """First event of the alert if this opens one, where that is before the window."""
+    before: int = 0
+    """Events between the two."""
 
 
 class LearnedDetector(EpisodeDetector[S, L], Generic[S, L]):
     """Base of the learned detectors.
 
     A subclass adds events to the window of its key in ``on_event``, returns ``ASK`` when a window has ended or is worth a look, and in
-    ``consider`` scores it, calls ``report``, and learns it unless ``quarantined``. ``learn_held`` learns a window that was held back.
+    ``consider`` scores it, calls ``report``, and learns it unless ``quarantined``. ``learn_held`` learns a window that was held back;
+    ``settle``, at the end of a window, has that done once nobody will call it an attack any more.
     """
 
     least_score: ClassVar[float] = 2.0
@@ -118,19 +129,21 @@ class LearnedDetector(EpisodeDetector[S, L], Generic[S, L]):
         del limits
         return STALE_DAYS * DAY_S
 
-    def stage(self, state: S, now: float) -> Stage:
+    def stage(self, state: S, now: float, key: str | None = None) -> Stage:
         """How much is known of a key."""
         if state.days and now > (state.day + STALE_DAYS) * DAY_S:
             return "stale"
-        enough = self.limits.min_days
+        enough = (self.limits if key is None else self.limits_of(key)).min_days
         return "cold" if state.days < enough else "warming" if state.days < 2 * enough else "ready"
 
-    def quarantined(self, state: S) -> bool:
-        """Whether what happens now must not be learned."""
-        return state.episode is not None
+    def quarantined(self, state: S, since: float | None = None) -> bool:
+        """Whether what happens now must not be learned. ``since``: or what happened from then on, though its alert may have ended meanwhile."""
+        if state.accepted:
+            return False
+        return state.episode is not None or (since is not None and state.odd_ts >= since)
 
     def hold(self, state: S, window: list[float]) -> None:
-        """Keep a window that must not be learned, in case its alert turns out to be none."""
+        """Keep a window that must not be learned, in case its alert turns out to be none. Of more than fit, the first ones stay."""
         if state.held is None:
             state.held = []
         if len(state.held) < MAX_HELD:
@@ -145,7 +158,7 @@ class LearnedDetector(EpisodeDetector[S, L], Generic[S, L]):
         limits = self.limits_of(key)
         per_day = limits.budget.alerts_per_day
         _, who = split_key(key)
-        threshold = budget.threshold(seen.ts, per_day, self.least_score, self.always_score)
+        threshold = budget.threshold(seen.ts, per_day, self.least_score, self.always_score, who)
         highest = budget.highest(who, seen.ts, per_day)
         budget.note(who, seen.score, seen.ts, per_day)
         if seen.score <= threshold:
@@ -154,16 +167,35 @@ class LearnedDetector(EpisodeDetector[S, L], Generic[S, L]):
         severity: Severity = "medium" if stands_out else "low"
         found = state.found
         if found is None or state.episode is None:
-            state.found = Found(seen.score, threshold, severity, seen.first_seen, seen.facts)
-            state.held = None
+            self._mark(key, state, seen.ts)
+            state.found = Found(seen.score, threshold, severity, seen.facts, seen.first_seen, seen.before)
             budget.spend(who, seen.ts, per_day)
-            return self.begin(key, state, seen.ts, seen.first_seen, seen.count, seen.evidence)
+            begun = seen.first_seen if seen.begun is None else seen.begun
+            return self.begin(key, state, seen.ts, begun, seen.before + seen.count, seen.evidence)
+        self.settle(key, state, seen.ts)
+        state.odd_ts = max(state.odd_ts, seen.ts)
         return self._grow(key, state, found, seen, severity)
+
+    def _mark(self, key: str, state: S, ts: float) -> None:
+        """Another alert begins: one of those that came close upon one another, or the first of others."""
+        long_s = self.limits_of(key).relearn_days * DAY_S
+        if state.odd_ts < 0 or ts - state.odd_ts > long_s:
+            self._accept(key, state)
+            state.odd_since = ts
+        state.odd_ts = ts
+        state.accepted = ts - state.odd_since > long_s
+
+    def settle(self, key: str, state: S, now: float) -> None:
+        """What alerts were about is how it is now, once it is so old that nobody will call it an attack any more."""
+        if state.held and now - state.odd_since > self.limits_of(key).relearn_days * DAY_S:
+            self._accept(key, state)
 
     def _grow(self, key: str, state: S, found: Found, seen: Observation, severity: Severity) -> Finding | None:
         episode = state.episode
         assert episode is not None
-        episode.count = max(episode.count, seen.count) if seen.first_seen < episode.last_seen else episode.count + seen.count
+        if seen.first_seen > found.window:
+            found.window, found.before = seen.first_seen, episode.count
+        episode.count = max(episode.count, found.before + seen.count)
         episode.last_seen = max(episode.last_seen, seen.ts)
         episode.evidence.extend(each for each in seen.evidence if each not in episode.evidence)
         del episode.evidence[MAX_EVIDENCE:]
@@ -171,25 +203,23 @@ class LearnedDetector(EpisodeDetector[S, L], Generic[S, L]):
             found.severity = severity
         if seen.score > found.score:
             found.score, found.facts = seen.score, seen.facts
-        if seen.ts - found.since > self.limits_of(key).relearn_days * DAY_S:
-            self._accept(key, state)  # what goes on for so long is how it is now
         if episode.count >= 2 * episode.reported or RANK[found.severity] > episode.rank:
             return self._say(key, state, episode, "update", seen.ts)
         return None
 
     def judge(self, key: str, state: S, peers: LearnedPeers, verdict: Verdict, now: float) -> None:
-        """An attack teaches nothing and does not count against the budget; anything else is learned."""
+        """An attack teaches nothing and does not count against the budget; anything else is learned, and so is more of it."""
         if verdict == "true":
-            since = now - DAY_S if state.found is None else state.found.since - DAY_S
-            peers.budget.forgive(split_key(key)[1], since)
-            state.held = None
+            _, who = split_key(key)
+            peers.budget.forgive(who, peers.budget.last_alert(who, now) - DAY_S)
+            state.held, state.accepted, state.odd_since = None, False, now
         else:
             self._accept(key, state)
 
     def _accept(self, key: str, state: S) -> None:
         for window in state.held or ():
             self.learn_held(key, state, window)
-        state.held = None
+        state.held, state.accepted = None, True
 
     def severity(self, key: str, state: S) -> Severity:
         """Low; medium when it stands out from all there was in the tenant lately."""
@@ -204,7 +234,7 @@ class LearnedDetector(EpisodeDetector[S, L], Generic[S, L]):
             **found.facts,
             "threshold": round(found.threshold, 2),
             "alerts_per_day": self.limits_of(key).budget.alerts_per_day,
-            "maturity": self.stage(state, found.since),
+            "maturity": self.stage(state, found.window, key),
             "days_learned": state.days,
         }
 

@@ -16,6 +16,7 @@ from detectors.learned.hours import (
     Profile,
     chance,
     is_rest,
+    likelihood,
     main_hours,
     middle,
     shift_h,
@@ -53,7 +54,8 @@ BUSY_UP, BUSY_DOWN = 0.5, 0.1
 """How far that moves with a day that is busier, or less busy: a few quiet days must not make everything much."""
 PLACE_STEP = 0.05
 """How far the usual longitude moves with each day: half of the way in a fortnight."""
-TRIP_S = 2 * DAY_S
+TRIP_S = DAY_S / 2
+"""How long after an event from afar one that seems to come from home may still be the traveller's."""
 MOST_NIGHTS = 8
 NIGHT_DAYS = 28
 """Nights under an alert that are remembered, and for how long: the third time it is how things are."""
@@ -217,6 +219,8 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
                 self._end_day(state, peers)
             state.day = day
             _meet(peers, day)
+            if state.days >= self.limits_of(key).min_days:
+                peers.budget.begin(event.ts)
             if event.lon is not None and event.network not in NO_PLACE:
                 before = state.place
                 state.place = event.lon if before is None else before + PLACE_STEP * turn(before, event.lon)
@@ -270,7 +274,8 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
             here = shift_h(state.place, event.lon)
         for shift in (here, state.trip if event.ts - state.trip_ts < TRIP_S else 0):
             if shift and self._surprise(state, peers, (int(state.start // HOUR_S) + shift) % DAY_HOURS, 0.0) < ODD:
-                state.trip, state.trip_ts = shift, event.ts
+                if shift == here:
+                    state.trip, state.trip_ts = shift, event.ts
                 return shift
         return 0
 
@@ -298,7 +303,8 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
         if not mask:
             return
         (state.rest if is_rest(state.day) else state.work).learn(mask)
-        state.busy += (BUSY_UP if state.top > state.busy else BUSY_DOWN) * (state.top - state.busy)
+        step = 1.0 if not state.busy else BUSY_UP if state.top > state.busy else BUSY_DOWN
+        state.busy += step * (state.top - state.busy)
         state.days += 1
         state.mask = state.top = 0
         state.band = int(middle([a + b for a, b in zip(state.work.counts, state.rest.counts, strict=True)]) * BANDS / DAY_HOURS) % BANDS
@@ -383,7 +389,14 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""
         f = finding.facts
-        return f"silent with fewer than {times(f['min_events'], 'event')}"
+        threshold, hour = float(f["threshold"]), float(f["hour_score"])
+        events = ceil(float(f["min_events"]) * 2.0 ** (max(0.0, threshold - hour) / MORE))
+        enough = max(ODD, threshold - (finding.score - hour))
+        days = max(1, ceil(likelihood(enough) * (float(f["days_known"]) + TRUST)))
+        return (
+            f"silent with fewer than {times(events, 'event')}, or had the account been active around {_clock(f['hour'])} UTC"
+            f" on {times(days, 'day')} before"
+        )
 
 
 def _clock(hour: Fact) -> str:

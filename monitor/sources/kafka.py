@@ -69,6 +69,7 @@ class KafkaSource:
         self._gone: list[Arrived] = []
         """The last to be said of partitions that have disappeared."""
         self._has_begun = False
+        self._cluster: str | None = None
         self.ended = False
         """Never: a topic has no end."""
         self.generation = 0
@@ -86,8 +87,8 @@ class KafkaSource:
 
     @property
     def cluster(self) -> str | None:
-        """Id of the cluster it is connected to; ``None`` before ``start``, and where brokers are too old to have one."""
-        return None if self._reader is None else self._reader.cluster
+        """Id of the cluster it was connected to by ``start``; ``None`` before, and where brokers are too old to have one."""
+        return self._cluster
 
     def owns(self, name: str) -> bool:
         """Whether an input of this name is a partition."""
@@ -120,6 +121,7 @@ class KafkaSource:
         self._group = Membership(options, settings.group, list(self._topics), settings.session_timeout_s)
         try:
             await self._reader.start()
+            self._cluster = self._reader.cluster
             await self._group.start()
             async with asyncio.timeout(settings.session_timeout_s + 5):
                 while not self._group.has_answer.is_set():
@@ -264,7 +266,8 @@ class KafkaSource:
     async def _mend(self, group: Membership, reader: Reader) -> bool:
         try:
             if not reader.is_open:
-                await self._reopen(reader)
+                await reader.reopen()
+                self._check_cluster(reader)
                 if group.addresses() != reader.addresses():
                     await group.leave()
             if not group.is_up:
@@ -273,6 +276,8 @@ class KafkaSource:
                 # Only at the beginning of a generation the settings say where; what is added later holds nothing old.
                 known, start = ({}, "earliest") if self._has_begun else (self._known, self._settings.start)
                 generation = self.generation
+                await reader.identify()
+                self._check_cluster(reader)
                 await reader.place(self._share, known, start)
                 if self.generation != generation or not group.is_active:
                     reader.forget()
@@ -285,15 +290,12 @@ class KafkaSource:
         self._trouble("connection", None)
         return True
 
-    @staticmethod
-    async def _reopen(reader: Reader) -> None:
-        """The configured addresses may lead elsewhere by now, where positions mean something else. Raises ``ConfigurationError`` then."""
-        before = reader.cluster
-        await reader.reopen()
-        if before is not None and reader.cluster not in {before, None}:
+    def _check_cluster(self, reader: Reader) -> None:
+        """The configured addresses may lead elsewhere after an outage, where positions mean something else. Raises ``ConfigurationError`` then."""
+        if self._cluster is not None and reader.cluster not in {self._cluster, None}:
             raise ConfigurationError(
-                f"kafka.bootstrap_servers: leads to the Kafka cluster {reader.cluster} now, and before to {before}; put the brokers back, "
-                "or see store.adopt"
+                f"kafka.bootstrap_servers: leads to the Kafka cluster {reader.cluster} now, and before to {self._cluster}; "
+                "put the brokers back, or see store.adopt"
             )
 
     async def _stop_mending(self) -> None:

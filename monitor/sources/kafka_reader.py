@@ -64,12 +64,16 @@ class Reader:
         )
         try:
             await self._consumer.start()
-            client = self._consumer._client  # noqa: SLF001 - the consumer itself does not say
-            answer = await client.send(client.get_random_node(), MetadataRequest([], allow_auto_topic_creation=False))
-            self.cluster = getattr(answer, "cluster_id", None)
+            await self.identify()
         except BaseException:
             await self.close()
             raise
+
+    async def identify(self) -> None:
+        """Ask which cluster it is connected to by now. Raises the library's errors."""
+        client = self._consumer._client  # noqa: SLF001 - the consumer itself does not say
+        answer = await client.send(client.get_random_node(), MetadataRequest([], allow_auto_topic_creation=False))
+        self.cluster = getattr(answer, "cluster_id", None)
 
     async def close(self) -> None:
         """Let go of the connections; positions stay known."""

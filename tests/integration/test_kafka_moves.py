@@ -192,7 +192,7 @@ def test_a_cluster_that_is_made_anew_during_an_outage_is_noticed(tmp_path: Path,
         with service(settings(one, tmp_path, receiver, topic), tmp_path / "run") as process:
             assert until(lambda: process.ready and process.get("/readyz").status == 200)
             one.kill()
-            assert process.said('"what": "connection"', 60)
+            assert process.said('"kafka_trouble"', 60)
             one.rebuild(own_broker.cluster)
             one.start()
             assert process.wait(60) == 2

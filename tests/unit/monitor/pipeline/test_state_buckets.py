@@ -16,8 +16,8 @@ from tests.checkpoints import Tables, read, whole_of, write
 from tests.helpers import event
 from tests.probes import NEVER, Notes, Probe
 
-MAX_KEYS = 12_500
-"""Enough for four buckets."""
+MAX_KEYS = 6_250
+"""Just enough for two buckets."""
 TTL_S = 100.0
 
 
@@ -93,10 +93,10 @@ def test_a_key_is_remembered_for_an_idle_time_and_for_less_than_two_and_a_turn()
         r.run("log", [event(now + 0.001, id=f"f{i}", actor="clock")])
         state = states.find(f"\x1f{actor}")
         assert isinstance(state, Notes)
-        quiet_s = now - last.get(actor, NEVER)
+        quiet_s = now - last.get(actor, -NEVER)
         if quiet_s < TTL_S:
             assert len(state.seen) > 1
-        elif quiet_s > TTL_S * 2.25 + 1:
+        elif NEVER > quiet_s > TTL_S * 2.5 + 1:
             assert len(state.seen) == 1
             forgotten += 1
         last[actor] = now
@@ -107,23 +107,24 @@ def test_a_key_is_remembered_for_an_idle_time_and_for_less_than_two_and_a_turn()
 def test_a_flood_never_holds_more_than_the_cap_and_forgets_a_few_at_a_time() -> None:
     states = memory(max_keys=3_200)
     assert states.buckets == 32
-    before, most, held_at_end = 0, 0, Counter[int]()
+    before, most, least_held = 0, 0, 3_200
     for i in range(30_000):
         use(states, f"key{i}")
         assert len(states) <= 3_200
         most = max(most, states.evictions - before)
         before = states.evictions
-        held_at_end[len(states) // 400] += i > 20_000
+        if i >= 20_000:
+            least_held = min(least_held, len(states))
     assert most < 3_200 / 32
-    assert min(held_at_end) == 5, "at least 2,000 of them are held all the time"
+    assert least_held > 2_400, "three quarters of what may be"
 
 
-def test_what_was_used_lately_survives_a_flood_of_half_the_cap() -> None:
+def test_what_was_used_lately_survives_a_flood_of_two_fifths_of_the_cap() -> None:
     states = memory(max_keys=3_200)
     for i in range(20_000):
         use(states, f"key{i}")
-        if i >= 1_600:
-            assert states.find(f"key{i - 1_600}") is not None
+        if i >= 1_280:
+            assert states.find(f"key{i - 1_280}") is not None
 
 
 def test_detectors_of_the_same_keys_do_not_forget_at_the_same_one() -> None:
@@ -141,12 +142,12 @@ def test_detectors_of_the_same_keys_do_not_forget_at_the_same_one() -> None:
 def test_keys_that_were_chosen_to_be_of_one_bucket_stay_within_the_cap_too() -> None:
     states = memory(max_keys=1_000)
     group = states.group
-    chosen = (key for i in range(200_000) if group.hash_of(key := f"key{i}") % states.buckets == 3)
+    chosen = (key for i in range(100_000) if group.hash_of(key := f"key{i}") % states.buckets == 3)
     number = 0
     for number, key in enumerate(chosen, 1):
         use(states, key, wake_at=1e9 if number % 3 else NEVER)
         assert len(states) <= 1_000
-    assert number > 10_000
+    assert number > 5_000
     assert states.evictions == number - len(states)
 
 
@@ -180,15 +181,15 @@ def restarted(tables: Tables, max_keys: int = MAX_KEYS, probes: int = 1) -> Runn
     return fresh
 
 
-@pytest.mark.parametrize("step_s", [0.001, 0.02], ids=["flood", "over_time"])
+@pytest.mark.parametrize("step_s", [0.001, 0.05], ids=["flood", "over_time"])
 @pytest.mark.parametrize("seed", range(2))
 def test_a_restart_anywhere_changes_nothing_of_what_is_remembered(step_s: float, seed: int) -> None:
     rng = random.Random(seed)
-    log = list(traffic(25_000, step_s, seed))
+    log = list(traffic(10_000, step_s, seed))
     whole, parted, tables = runner(probes=2), runner(probes=2), Tables()
     at = 0
     while at < len(log):
-        to = at + rng.randrange(1, 6_000)
+        to = at + rng.randrange(1, 3_000)
         whole.run("log", log[at:to])
         capture = Capture(parted.changed(everything=not tables), parted.groups)
         if rng.random() < 0.5:
@@ -202,13 +203,13 @@ def test_a_restart_anywhere_changes_nothing_of_what_is_remembered(step_s: float,
             parted = restarted(tables, probes=2)
         at = to
         assert held(parted) == held(whole)
-    assert all(states.turns > 20 for states in whole.states)
+    assert all(states.turns > 4 for states in whole.states)
 
 
-@pytest.mark.parametrize("max_keys", [1_000_000, 6_000, 25_000])
+@pytest.mark.parametrize("max_keys", [1_000_000, 3_000, 25_000])
 def test_with_another_cap_everything_is_remembered_and_written_anew(max_keys: int) -> None:
     first = runner()
-    first.run("log", traffic(6_000, 0.02))
+    first.run("log", traffic(2_500, 0.06))
     tables = whole_of(first)
     again = restarted(tables, max_keys)
     assert [({*states.young}, {*states.old}) for states in again.states] == [(young, old) for young, old, *_ in held(first)]
