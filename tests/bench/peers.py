@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from typing import Any
 from zlib import crc32
 
 import msgspec
@@ -193,7 +194,7 @@ class Trees(Contender):
 
     def __init__(self, name: str, stricter: Stricter | None = None) -> None:
         super().__init__(name)
-        self._model = anomaly.QuantileFilter(anomaly.HalfSpaceTrees(seed=42), q=QUANTILE)
+        self._model: Any = anomaly.QuantileFilter(anomaly.HalfSpaceTrees(seed=42), q=QUANTILE)
         self._stricter = stricter
 
     def look(self, events: list[Event]) -> None:
