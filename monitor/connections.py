@@ -124,7 +124,7 @@ class _Rejects:
             self._topic = KafkaDeadLetters(settings.kafka)
 
     def keep(self, source: str, line: int, record: bytes, error: RejectError) -> None:
-        """See ``engines.embedded.Rejects``."""
+        """See ``engines.parties.Rejects``."""
         topic = source.rpartition("/")[0]
         if self._topic is not None and topic in self._formats:
             self._topic.keep(source, line, record, error, self._formats[topic])
@@ -133,11 +133,11 @@ class _Rejects:
 
     @property
     def is_full(self) -> bool:
-        """See ``engines.embedded.Rejects``. A file is written as it comes."""
+        """See ``engines.parties.Rejects``. A file is written as it comes."""
         return self._topic is not None and bool(self._topic.is_full)
 
     async def flush(self) -> None:
-        """See ``engines.embedded.Rejects``."""
+        """See ``engines.parties.Rejects``."""
         await self._file.flush()
         if self._topic is not None:
             await self._topic.flush()

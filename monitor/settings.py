@@ -68,7 +68,8 @@ class StoreSettings(Strict):
         description="Time between two checkpoints while there is no alert; an alert is made safe at once. So much is read again after a crash.",
     )
     adopt: bool = Field(
-        default=False, description="Whether to go on with a store of a configuration that also reads other inputs, without those."
+        default=False,
+        description="Whether to go on with a store of a configuration that also reads other inputs, or of another Kafka cluster, without those positions.",
     )
     keep_alerts_s: float = Field(
         default=7 * 86_400.0, ge=3_600, le=3_650 * 86_400, description="How long delivered alerts stay in the store."

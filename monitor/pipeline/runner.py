@@ -403,7 +403,8 @@ class Runner:
         tenant = tenant_of(key)
         if self._tracking:
             peers.group.touch(tenant)
-        state = peers.young.get(tenant)
+        slots = peers.group.hot.get(tenant)
+        state = None if slots is None else slots[peers.slot]
         if state is None:
             state = peers.claim(tenant)
             if peers.rotate_at == NEVER:

@@ -129,7 +129,8 @@ def run(which: str, actors: int) -> dict[str, Any]:
     core = parts.core
     core.open("bench", FORMATS["native"].parser(Context(memory=core.memory)))
     tune_memory()
-    before, events, alerts = resident_bytes(), 0, set()
+    before, events = resident_bytes(), 0
+    alerts: set[str] = set()
     began = time.process_time()
     for day in range(DAYS):
         for batch in records(actors, day):
