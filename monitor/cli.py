@@ -204,9 +204,16 @@ def explain(
 @app.command(epilog="Example: watchfloor simulate --hours 48 --scenario all --out events.jsonl --truth truth.jsonl")
 @_guarded
 def simulate(
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Where the events go, one JSON object a line (- is standard output).")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where the events go, one JSON object a line (- is standard output).")
+    ] = None,
+    kafka: Annotated[
+        str | None, typer.Option(metavar="TOPIC", help="In place of --out: the topic of the configured brokers they go to.")
+    ] = None,
+    config: ConfigOption = None,
     truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Where it is written down what the attacks were.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed makes the same events.")] = 1,
+    start: Annotated[str | None, typer.Option(metavar="T", help="Event time it begins at, RFC 3339; without it a Monday in 2026.")] = None,
     hours: Annotated[float, typer.Option(min=0.1, max=24 * 400, help="How long a time is made up, in hours of event time.")] = 24.0,
     users: Annotated[int, typer.Option(min=1, max=60_000, help="How many people there are.")] = 200,
     tenants: Annotated[int, typer.Option(min=1, max=8, help="How many customers they belong to.")] = 4,
@@ -228,10 +235,12 @@ def simulate(
     rate: Annotated[float | None, typer.Option(metavar="EPS", help="Events per second; without it as fast as it goes.")] = None,
 ) -> int:
     """Make up labelled traffic: people at work, and attacks among them."""
-    from monitor import simulating  # noqa: PLC0415
+    from monitor import producing, simulating  # noqa: PLC0415
 
     return simulating.simulate(
         out=out,
+        topic=None if kafka is None else producing.Topic(_settings(config), kafka),
+        start=simulating.START if start is None else _time("--start", start),
         truth=truth,
         seed=seed,
         hours=hours,

@@ -11,6 +11,7 @@ from typing import IO
 
 import msgspec
 
+from monitor.producing import Topic
 from monitor.simulate.attacks import ATTACKS
 from monitor.simulate.delivery import Delivery, Stamped, deliver
 from monitor.simulate.formats import NATIVE, encode, known
@@ -20,6 +21,8 @@ from monitor.simulate.world import Scenario, WorldSettings
 from monitor.sinks.errors import failed
 from schemas.errors import ConfigurationError
 
+START = WorldSettings().start
+"""Event time at which made-up traffic begins unless somebody says otherwise, Unix seconds."""
 ALL = "all"
 """Stands for one attack of each kind."""
 _BLOCK = 5_000
@@ -27,10 +30,11 @@ _BLOCK = 5_000
 
 def simulate(
     *,
-    out: Path,
+    out: Path | None = None,
+    topic: Topic | None = None,
     truth: Path | None = None,
     seed: int = 1,
-    start: float = WorldSettings().start,
+    start: float = START,
     hours: float = 24.0,
     users: int = 200,
     tenants: int = 4,
@@ -50,7 +54,7 @@ def simulate(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Write events to ``out`` (``-``: standard output) and the truth to ``truth``; the exit code.
+    """Write events to ``out`` (``-``: standard output) or to a Kafka ``topic``, and the truth to ``truth``; the exit code.
 
     For the knobs of attacks see ``Scenario``, for those of delivery see ``Delivery``. The truth names only detectors for which a log of the
     ``format`` (see ``FORMAT_NAMES``) tells enough. ``rate``: events per second, ``None`` as fast as it goes.
@@ -58,7 +62,9 @@ def simulate(
     """
     if rate is not None and not 0 < rate <= 10_000_000:
         raise ConfigurationError("--rate: is no number of events per second; use more than 0")
-    if truth is not None and os.path.realpath(truth) == os.path.realpath(out):
+    if (out is None) == (topic is None):
+        raise ConfigurationError("--out: is one of two ways; give --out FILE or --kafka TOPIC")
+    if truth is not None and out is not None and os.path.realpath(truth) == os.path.realpath(out):
         raise ConfigurationError("--truth: is the file of --out; name another one")
     names = [name for given in scenarios for name in (ATTACKS if given == ALL else (given,))]
     knobs = Scenario(name="", intensity=intensity, strength=strength, spread=spread, stretch=stretch, jitter=jitter)
@@ -76,10 +82,15 @@ def simulate(
         if truth is not None:
             with _open(stack, "--truth", truth) as file:
                 _write(file, "--truth", truth, b"".join(one.line() for one in truths))
-        file = _open(stack, "--out", out)
+        write = stack.enter_context(topic).write if topic is not None else _lines(stack, out or Path("-"))
         for block in _paced((record for _, record in events), rate, now, sleep):
-            _write(file, "--out", out, b"\n".join(block) + b"\n")
+            write(block)
     return 0
+
+
+def _lines(stack: ExitStack, out: Path) -> Callable[[Sequence[bytes]], None]:
+    file = _open(stack, "--out", out)
+    return lambda block: _write(file, "--out", out, b"\n".join(block) + b"\n")
 
 
 def stream(settings: WorldSettings, delivery: Delivery | None = None, format: str = NATIVE) -> tuple[tuple[Truth, ...], Iterator[Stamped]]:  # noqa: A002

@@ -1,7 +1,7 @@
 """An account that does other things than it ever did, and than its colleagues do (ATT&CK T1078, T1087, T1213)."""
 
-from math import log1p, sqrt
-from typing import Annotated, Any, ClassVar
+from math import sqrt
+from typing import Annotated, ClassVar
 
 import msgspec
 from pydantic import Field
@@ -9,21 +9,10 @@ from pydantic import Field
 from detectors.base import ASK, NEVER, Variant, by_actor
 from detectors.episode import MAX_EVIDENCE
 from detectors.learned.budget import DAY_S
-from detectors.learned.conduct import (
-    EXPECTED,
-    MOST_ACTS,
-    MOST_SURPRISE,
-    OTHER,
-    TRUST,
-    Common,
-    act_of,
-    learn_known,
-    marks_of,
-    name_of,
-    surprise,
-)
+from detectors.learned.conduct import MOST_ACTS, OTHER, TRUST, Common, act_of, learn_known, marks_of, name_of, shown
 from detectors.learned.learner import LearnedDetector, LearnedLimits, LearnedPeers, LearnedState, Observation
 from detectors.learned.level import Level
+from detectors.learned.mix import FEATURES, FLOORS, NEW_SHARE, NOVELTY, SORTS, Mix, amount_of, measure
 from detectors.learned.shift import Shift
 from detectors.learned.spreads import Spreads, distances, nothing
 from detectors.learned.trees import Trees
@@ -33,16 +22,6 @@ from schemas.event import KINDS, Event
 from schemas.finding import Fact, Finding
 
 WINDOW_S = 3600.0
-FEATURES = ("writes", "deletions", "exports", "queries", "admin_actions", "logins", "refusals", "novelty", "new_share")
-"""What a window is measured by; each lies within 0 and 1."""
-NOVELTY, NEW_SHARE = 7, 8
-WRITES, LOGINS = 0, 5
-FLOORS = (0.2, 0.15, 0.15, 0.15, 0.15, 0.2, 0.15, 0.08, 0.15)
-"""Least spread of each: somebody perfectly regular can still be judged, and a single export is never odd."""
-FEW = 4.0
-"""Actions of one sort that are half of what a measure can be."""
-SATURATED = 5.0
-"""Novelty (a logarithm) beyond which more makes no difference."""
 SHOWN = frozenset({1, 4, 16})
 """Which windows of a day tell of an account to its peers: nobody busy is most of the tenant."""
 CLIP = 3.0
@@ -58,6 +37,10 @@ ENOUGH_PEERS = 20
 """Accounts a tenant must have before isolation among them means anything; also, a model of a tenant needs some memory."""
 ENOUGH_SCORES = 50.0
 HELD_ACTS = 16
+"""New kinds of action of a window that is held back."""
+NAMED = 4
+ISOLATED = 2.0
+"""Spreads from which on the comparison with colleagues is worth a sentence."""
 CRC = 16
 """Base in which a kind of action is named."""
 
@@ -66,7 +49,8 @@ class BehaviourLimits(LearnedLimits):
     """What has to come together."""
 
     min_days: Annotated[
-        int, Field(ge=1, le=90, description="Days with traffic of an account from which on it is judged; until twice as many it is warming up.")
+        int,
+        Field(ge=1, le=90, description="Days with traffic of an account from which on it is judged; until twice as many it is warming up."),
     ] = 3
     signs: Annotated[
         int,
@@ -76,7 +60,9 @@ class BehaviourLimits(LearnedLimits):
             description="Signs that must come together within an hour: kinds of action new to the account, and amounts far beyond its usual ones.",
         ),
     ] = 3
-    min_actions: Annotated[int, Field(ge=1, le=1_000, description="Actions of new kinds, or of sorts there are unusually many of, within the hour.")] = 4
+    min_actions: Annotated[
+        int, Field(ge=1, le=1_000, description="Actions of new kinds, or of sorts there are unusually many of, within the hour.")
+    ] = 4
 
 
 class BehaviourSettings(DetectorSettings):
@@ -123,18 +109,6 @@ class ConductPeers(LearnedPeers):
     shift: Shift = msgspec.field(default_factory=Shift)
 
 
-class Mix(msgspec.Struct, frozen=True):
-    """A window, measured."""
-
-    point: list[float]
-    digests: list[str]
-    odd: list[tuple[float, int, str]]
-    """(surprise, how often, name) of each kind of action that is rare for the account."""
-    counts: list[int]
-    """Actions of each sort, in the order of ``FEATURES``; for the last two, kinds of action and actions that are rare."""
-    total: int
-
-
 class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
     """Compares each hour's mix of actions with the account's own hours, and how isolated it is with those of its tenant.
 
@@ -143,7 +117,9 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
 
     name = "behaviour_anomaly"
     title = "Unusual behaviour of an account"
-    sees = "Within an hour several kinds of action that this account never took and its colleagues hardly take, however few and harmless each."
+    sees = (
+        "Within an hour several kinds of action that this account never took and its colleagues hardly take, however few and harmless each."
+    )
     kinds = KINDS - {"auth.mfa_challenge", "auth.password_reset"}
     techniques = ("T1078", "T1087", "T1213")
     false_positives = (
@@ -211,13 +187,14 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
                     peers.common.take_up(digest, key, event.ts)
             if state.odd >= state.look:
                 state.look = int(state.odd * LOOK_AGAIN) + 1
-                found = self._score(key, state, peers, self._mix(state, peers), now)
+                found = self._score(key, state, peers, _mix(state, peers), now)
         elif event is None:
+            is_over = now >= state.end
             if state.acts:
                 found = self._end(key, state, peers, now)
             if found is None:
-                # Nothing to say of the window; perhaps of the alert, which may have ended.
-                found = super().on_time(key, state, now)
+                # Nothing to say of the window; perhaps of the alert, which may have ended with it.
+                found = super().on_time(key, state, now) if is_over else super().on_end(key, state, now)
         else:
             if state.acts:
                 found = self._end(key, state, peers, min(now, state.end))
@@ -258,30 +235,6 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
 
     # -- scoring ------------------------------------------------------------------------------------------------------------------
 
-    def _mix(self, state: Conduct, peers: ConductPeers) -> Mix:
-        counts, total, known, windows = [0] * len(FEATURES), 0, state.known, state.windows
-        digests: dict[str, int] = {}
-        odd, novelty = [], 0.0
-        for name, count in state.acts.items():
-            digest, category, refused, _ = act_of(name)
-            total += count
-            if refused:
-                counts[6] += count
-            elif category:
-                counts[category - 1] += count
-            if digest in digests:
-                continue
-            digests[digest] = 1
-            if digest in known:
-                continue
-            more = surprise(windows, peers.common.share(digest))
-            if more > 0.0 and not peers.common.is_change(digest, peers.accounts):
-                novelty += more
-                counts[NOVELTY] += 1
-                counts[NEW_SHARE] += count
-                odd.append((more, count, name))
-        return Mix(_point(counts, novelty, total), list(digests), odd, counts, total)
-
     def _score(self, key: str, state: Conduct, peers: ConductPeers, mix: Mix, now: float) -> Finding | None:
         """Say a window that is odd enough."""
         limits = self.limits_of(key)
@@ -296,7 +249,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
             return None
         isolated = self._isolation(peers, mix.point)
         score = own * _agreement(isolated)
-        facts = self._facts_of(state, peers, mix, far, signs)
+        facts = self._facts_of(key, state, mix, beyond, signs)
         if isolated is not None:
             facts["isolation"] = round(isolated, 2)
         evidence = list(dict.fromkeys((state.recent or ()) or [state.first_id]))
@@ -314,34 +267,42 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         score = peers.trees.score(dict(zip(FEATURES, point, strict=True)))
         return None if score is None else (score - peers.isolation.mean) / max(0.02, sqrt(peers.isolation.var))
 
-    def _facts_of(self, state: Conduct, peers: ConductPeers, mix: Mix, far: list[float], signs: int) -> dict[str, Fact]:
+    def _facts_of(self, key: str, state: Conduct, mix: Mix, beyond: list[int], signs: int) -> dict[str, Fact]:
         named = sorted(mix.odd, key=lambda each: (-each[0], each[2]))
         facts: dict[str, Fact] = {
             "actions": mix.total,
             "new_kinds": len(mix.odd),
+            "new_kinds_usual": round(amount_of(NOVELTY, state.usual.means[NOVELTY], mix.total), 1),
             "new_actions": mix.counts[NEW_SHARE],
-            "examples": ", ".join(name.rstrip("!").lstrip("@") for _, _, name in named[:4]),
+            "examples": ", ".join(dict.fromkeys(shown(name) for _, _, name in named[:NAMED])),
             "signs": signs,
+            "least_signs": self.limits_of(key).signs,
         }
+        for index in beyond:
+            facts[FEATURES[index]] = mix.counts[index]
+            facts[f"{FEATURES[index]}_usual"] = round(amount_of(index, state.usual.means[index], mix.total), 1)
         return facts
 
     # -- learning -----------------------------------------------------------------------------------------------------------------
 
     def _end(self, key: str, state: Conduct, peers: ConductPeers, now: float) -> Finding | None:
         """Score a window that has ended, where that is worth it, then learn it, unless it is under an alert."""
-        mix = self._mix(state, peers)
+        mix = _mix(state, peers)
         found = self._score(key, state, peers, mix, now) if state.watched else None
         state.acts, state.recent, state.watched, state.end = {}, None, False, 0.0
         today = state.today = state.today + 1
         usual = state.usual
         stands_for_day = today in SHOWN
-        if stands_for_day and usual.weight >= TRUST:
+        if not state.days:
+            mix.point[NOVELTY:] = (0.0, 0.0)  # on the first day all is new, which tells nothing
+        elif stands_for_day and usual.weight >= TRUST:
             change = (mix.point[NOVELTY] - usual.means[NOVELTY]) / max(FLOORS[NOVELTY], sqrt(usual.variances[NOVELTY]))
             peers.shift.learn(min(max(change, -CLIP), CLIP), now)
-        if self.quarantined(state):
+        self.settle(key, state, now)
+        if self.quarantined(state, state.first_ts):
             self.hold(state, [*mix.point, *(float(int(act_of(name).digest, CRC)) for _, _, name in mix.odd[:HELD_ACTS])])
             return found
-        state.usual.learn(mix.point, MEMORY, FLOORS)
+        usual.learn(mix.point, MEMORY, FLOORS)
         state.windows = learn_known(state.known, state.windows, mix.digests)
         if stands_for_day:
             self._learn_peers(peers, mix)
@@ -371,11 +332,25 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
     def explain(self, finding: Finding) -> str:
         """See ``Detector``."""
         f = finding.facts
-        return f"{f}"
+        new = f"{times(f['new_actions'], 'action')} of {times(f['new_kinds'], 'kind')} that it never took before"
+        parts = [f"{new}, such as {f['examples']}, where {f['new_kinds_usual']} such kinds are usual"] if f["new_kinds"] else []
+        for name, (one, many) in SORTS.items():
+            if name in f:
+                parts.append(f"{f[name]:,} {one if f[name] == 1 else many}, where {f[f'{name}_usual']} are usual")
+        far = f.get("isolation", 0.0)
+        alone = (
+            f" Colleagues hardly do such things together: {far} spreads beyond what is usual among them." if float(far) >= ISOLATED else ""
+        )
+        learned = f"Learned from {times(f['days_learned'], 'day')} with traffic ({f['maturity']})."
+        return f"Of {times(f['actions'], 'action')} within an hour: {'; '.join(parts)}.{alone} {learned}"
 
     def counterfactual(self, finding: Finding) -> str:
         """See ``Detector``."""
-        return "x"
+        f = finding.facts
+        return (
+            f"silent with fewer than {times(f['least_signs'], 'sign')} (new kinds of action, amounts far beyond the usual) within the hour,"
+            f" where {f['signs']} came together, or with a score of at most {f['threshold']}"
+        )
 
 
 def _agreement(isolated: float | None) -> float:
@@ -383,10 +358,5 @@ def _agreement(isolated: float | None) -> float:
     return 1.0 if isolated is None else min(max(1.0 + 0.1 * isolated, 0.7), 1.3)
 
 
-def _point(counts: list[int], novelty: float, total: int) -> list[float]:
-    """Counts as values between 0 and 1: shares of what everybody does, and saturating amounts of what few do."""
-    point = [count / (count + FEW) if count else 0.0 for count in counts]
-    for index in (WRITES, LOGINS, NEW_SHARE):
-        point[index] = counts[index] / (total + FEW)
-    point[NOVELTY] = min(1.0, log1p(novelty / 2.0) / SATURATED)
-    return point
+def _mix(state: Conduct, peers: ConductPeers) -> Mix:
+    return measure(state.acts, state.known, state.windows, peers.common, peers.accounts)

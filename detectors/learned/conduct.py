@@ -86,8 +86,8 @@ def name_of(event: Event) -> str:
 
 @lru_cache(maxsize=16_384)  # a pure function's results
 def _name(kind: str, method: str | None, what: str | None, failed: bool) -> str:  # noqa: FBT001 - called by position alone: it is cached
-    parts = (kind, None if method is None else method[:16], None if what is None else what[:MAX_NAME_CHARS])
-    return " ".join(part for part in parts if part is not None) + (REFUSED if failed else "")
+    parts = (kind, (method or "")[:16].strip(), (what or "")[:MAX_NAME_CHARS].strip())
+    return " ".join(part for part in parts if part) + (REFUSED if failed else "")
 
 
 def marks_of(event: Event) -> list[str]:
@@ -116,6 +116,15 @@ def act_of(name: str) -> Act:
     else:
         category = _CATEGORIES.get(kind, READ)
     return Act(f"{crc32(plain.encode('utf-8', 'surrogatepass')):x}", category, refused, refused or category in NOTABLE)
+
+
+def shown(name: str) -> str:
+    """A kind of action in words for people.
+
+    >>> shown("@AS64496"), shown("/v1/files!"), shown("data.export  csv")
+    ('AS64496', '/v1/files', 'data.export csv')
+    """
+    return " ".join(name.removeprefix(MARK).removesuffix(REFUSED).split()).replace(" ,", ",")[:MAX_NAME_CHARS]
 
 
 class Newcomers(msgspec.Struct, array_like=True):

@@ -3,27 +3,25 @@
 from math import ceil, log2
 from typing import Annotated, ClassVar
 
-import msgspec
 from pydantic import Field
 
 from detectors.base import ASK, Variant, by_actor
 from detectors.episode import MAX_EVIDENCE
 from detectors.learned.budget import DAY_S
+from detectors.learned.habits import STIR_HOURS, Habits, HoursOfPeers
 from detectors.learned.hours import (
     DAY_HOURS,
     HOUR_S,
     TRUST,
-    Profile,
     chance,
     is_rest,
     likelihood,
     main_hours,
-    middle,
     shift_h,
     surprise,
     turn,
 )
-from detectors.learned.learner import LearnedDetector, LearnedLimits, LearnedPeers, LearnedState, Observation
+from detectors.learned.learner import LearnedDetector, LearnedLimits, Observation
 from detectors.phrases import times
 from detectors.settings import DetectorSettings
 from schemas.event import Event
@@ -56,21 +54,6 @@ PLACE_STEP = 0.05
 """How far the usual longitude moves with each day: half of the way in a fortnight."""
 TRIP_S = DAY_S / 2
 """How long after an event from afar one that seems to come from home may still be the traveller's."""
-MOST_NIGHTS = 8
-NIGHT_DAYS = 28
-"""Nights under an alert that are remembered, and for how long: the third time it is how things are."""
-
-BANDS = 8
-"""Groups of the accounts of a tenant, by the middle of their days: people of the same time zone or shift."""
-BAND_TRUST = 10.0
-ALWAYS_ON = 16
-"""Hours with activity within a day from which on it tells nothing of when people are up."""
-MOST_WEIGHT = 4_000
-"""Days of all the accounts of a band at which counts are halved."""
-LEAST_SHARE = 0.002
-"""Nothing is rarer than that among peers, as far as can be known."""
-STIR_HOURS = 2.0
-"""Half-life of how many are up at odd hours."""
 STIR_SHARE, STIR_LEAST = 0.1, 3.0
 """Share of a tenant's accounts, and how many at least, whose being up makes it the tenant's doing."""
 
@@ -95,72 +78,6 @@ class OffHoursSettings(DetectorSettings):
 
     by_actor: Annotated[OffHoursLimits, Field(description="Each account.")] = OffHoursLimits()
     variant_fields: ClassVar[tuple[str, ...]] = ("by_actor",)
-
-
-class Habits(LearnedState):
-    """At most about 1.2 KB, 20 event ids while it is active at odd hours, and 8 nights."""
-
-    start: float = 0.0
-    calm_until: float = 0.0
-    """Of the hour that is counted now: its beginning, and its end if it is a usual one, else 0."""
-    end: float = 0.0
-    count: int = 0
-    """Events of this hour."""
-    score: float = 0.0
-    """How odd this hour is; 0: it is not."""
-    shift: int = 0
-    """Hours that the clock of a traveller differs from the usual one in this hour."""
-    trip: int = 0
-    trip_ts: float = 0.0
-    """The last such shift, and when that was: a VPN may make a traveller look at home again."""
-    top: int = 0
-    """Events of the busiest hour of this day so far."""
-    busy: float = 0.0
-    """Of a usual day."""
-    mask: int = 0
-    """Hours of this day with activity that were learned."""
-    work: Profile = msgspec.field(default_factory=Profile)
-    rest: Profile = msgspec.field(default_factory=Profile)
-    band: int = 0
-    """To which peers it is compared."""
-    place: float | None = None
-    """Usual longitude."""
-    usual_hour: int = 0
-    last_hour: int = 0
-    """Last hour that was usual, and last one with activity (hours since 1970)."""
-    lasting: bool = False
-    """Whether there was activity in all hours in between."""
-    spell_ts: float = 0.0
-    """Since when it is active at odd hours; 0: it is not."""
-    weight: int = 0
-    events: int = 0
-    look: int = 0
-    """Weight at which to look again."""
-    stirred: bool = False
-    recent: list[str] | None = None
-    """Events of the spell."""
-    nights: list[tuple[int, int]] | None = None
-    """(day, mask) of odd hours under an alert."""
-
-
-class Band(msgspec.Struct, array_like=True, gc=False):
-    """On how many days accounts with days like these were active in each hour."""
-
-    days: int = 0
-    counts: list[int] = msgspec.field(default_factory=lambda: [0] * DAY_HOURS)
-
-
-class HoursOfPeers(LearnedPeers):
-    """At most 3 KB and the budget."""
-
-    bands: list[Band] = msgspec.field(default_factory=lambda: [Band() for _ in range(BANDS)])
-    day: int = -1
-    today: int = 0
-    accounts: float = 0.0
-    """Accounts active on a day: so far on this one, and usually."""
-    odd: float = 0.0
-    odd_ts: float = 0.0
-    """How many are active at odd hours, fading."""
 
 
 class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
@@ -218,7 +135,7 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
             if state.day >= 0:
                 self._end_day(state, peers)
             state.day = day
-            _meet(peers, day)
+            peers.meet(day)
             if state.days >= self.limits_of(key).min_days:
                 peers.budget.begin(event.ts)
             if event.lon is not None and event.network not in NO_PLACE:
@@ -229,7 +146,7 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
         state.shift = 0
         state.lasting = hour == state.last_hour + 1 and (state.lasting or state.usual_hour == state.last_hour)
         if hour > state.last_hour + SPELL_GAP:
-            _forget_spell(state)
+            state.forget_spell()
         state.last_hour = hour
         state.score = self._judge(key, state, peers, hour)
         if state.score:
@@ -239,7 +156,7 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
         if state.score:
             state.calm_until, state.count = 0.0, 0
             return
-        _forget_spell(state)
+        state.forget_spell()
         state.calm_until, state.count = state.end, 1
 
     def _judge(self, key: str, state: Habits, peers: HoursOfPeers, hour: int) -> float:
@@ -252,19 +169,19 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
             return 0.0
         if state.days < self.limits_of(key).min_days:
             return 0.0
-        odd = self._surprise(state, peers, of_day, _nights(state, hour))
+        odd = self._surprise(state, peers, of_day, state.nights_near(hour))
         if odd < ODD:
             state.usual_hour = hour
             return 0.0
         since = hour - state.usual_hour
         if state.lasting and since < len(LASTING):
-            odd = self._surprise(state, peers, of_day, _nights(state, hour) + LASTS * LASTING[since])
+            odd = self._surprise(state, peers, of_day, state.nights_near(hour) + LASTS * LASTING[since])
         return odd if odd >= ODD else 0.0
 
     def _surprise(self, state: Habits, peers: HoursOfPeers, of_day: int, more: float) -> float:
         rest = is_rest(state.day)
         same, other = (state.rest, state.work) if rest else (state.work, state.rest)
-        prior = _share(peers, state.band, of_day)
+        prior = peers.share(state.band, of_day)
         return surprise(chance(same, other, rest=rest, hour=of_day, more=more, prior=prior))
 
     def _away(self, state: Habits, peers: HoursOfPeers, event: Event) -> int:
@@ -288,7 +205,7 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
         of_day = (hour + state.shift) % DAY_HOURS
         if state.score and self.quarantined(state):
             self.hold(state, [float(of_day), float(is_rest(state.day))])
-            _note_night(state, hour)
+            state.note_night(hour)
             return
         state.mask |= 1 << of_day
         state.top = max(state.top, count)
@@ -307,17 +224,8 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
         state.busy += step * (state.top - state.busy)
         state.days += 1
         state.mask = state.top = 0
-        state.band = int(middle([a + b for a, b in zip(state.work.counts, state.rest.counts, strict=True)]) * BANDS / DAY_HOURS) % BANDS
-        if mask.bit_count() >= ALWAYS_ON:
-            return
-        band = peers.bands[state.band]
-        for hour in range(DAY_HOURS):
-            if mask >> hour & 1:
-                band.counts[hour] += 1
-        band.days += 1
-        if band.days >= MOST_WEIGHT:
-            band.counts = [count // 2 for count in band.counts]
-            band.days //= 2
+        state.set_band()
+        peers.learn(state.band, mask)
 
     def learn_held(self, key: str, state: Habits, window: list[float]) -> None:
         """See ``LearnedDetector``."""
@@ -344,7 +252,7 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
         own = 0.0
         if state.stirred:
             own = 0.5 ** ((event.ts - state.spell_ts) / (STIR_HOURS * HOUR_S))
-        others = _odd(peers, event.ts) - own
+        others = peers.stir(event.ts) - own
         if not state.stirred:
             state.stirred = True
             peers.odd, peers.odd_ts = others + 1.0, max(peers.odd_ts, event.ts)
@@ -358,19 +266,20 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
     def _say_hours(self, state: Habits, peers: HoursOfPeers, floor: int) -> dict[str, Fact]:
         hour = int(state.start // HOUR_S)
         of_day = hour % DAY_HOURS
-        counts = [a + b for a, b in zip(state.work.counts, state.rest.counts, strict=True)]
+        counts = state.all_hours()
         first, after = main_hours(counts)
         known = state.work.days + state.rest.days
         return {
             "events": state.events,
             "min_events": floor,
+            "since": int(state.spell_ts // HOUR_S) % DAY_HOURS,
             "hour": of_day,
             "weekday": WEEKDAYS[hour // DAY_HOURS % 7],
             "days_known": known,
             "days_near": min(known, sum(counts[(of_day + away) % DAY_HOURS] for away in (-1, 0, 1))),
             "usual_from": first,
             "usual_until": after,
-            "peers_share": round(_share(peers, state.band, of_day), 4),
+            "peers_share": round(peers.share(state.band, of_day), 4),
             "hour_score": round(state.score, 2),
         }
 
@@ -379,11 +288,11 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
     def explain(self, finding: Finding) -> str:
         """See ``Detector``."""
         f = finding.facts
-        near = "on none of them" if not f["days_near"] else f"on {f['days_near']} of them"
         return (
-            f"{times(f['events'], 'event')} up to {_clock(int(f['hour']) + 1)} UTC on a {f['weekday']}; {times(f['days_known'], 'day')} of this"
-            f" account are known, and {near} it was active within an hour of that, usually {_clock(f['usual_from'])} to {_clock(f['usual_until'])}"
-            f" UTC. Of the days of peers with such hours {100 * float(f['peers_share']):.1f} % have activity then ({f['maturity']})."
+            f"{times(f['events'], 'event')} between {_clock(f['since'])} and {_clock(int(f['hour']) + 1)} UTC on a {f['weekday']}. On"
+            f" {times(f['days_known'], 'day')} learned ({f['maturity']}) the account was active within an hour of that on {f['days_near']},"
+            f" usually from {_clock(f['usual_from'])} to {_clock(f['usual_until'])} UTC; its peers are on {100 * float(f['peers_share']):.1f} %"
+            " of theirs."
         )
 
     def counterfactual(self, finding: Finding) -> str:
@@ -401,51 +310,3 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
 
 def _clock(hour: Fact) -> str:
     return f"{int(hour):02}:00"
-
-
-def _forget_spell(state: Habits) -> None:
-    state.spell_ts = 0.0
-    state.recent = None
-
-
-def _nights(state: Habits, hour: int) -> float:
-    """Days in favour of an hour because it was told of often enough: the second night is still odd, the third is not."""
-    if state.nights is None:
-        return 0.0
-    day, of_day = divmod(hour, DAY_HOURS)
-    around = 1 << (of_day - 1) % DAY_HOURS | 1 << of_day | 1 << (of_day + 1) % DAY_HOURS
-    return float(max(0, sum(1 for at, mask in state.nights if day - NIGHT_DAYS <= at < day and mask & around) - 1) * 2)
-
-
-def _note_night(state: Habits, hour: int) -> None:
-    day, of_day = divmod(hour, DAY_HOURS)
-    nights = state.nights or []
-    if nights and nights[-1][0] == day:
-        nights[-1] = (day, nights[-1][1] | 1 << of_day)
-    else:
-        nights = [*nights[-MOST_NIGHTS + 1 :], (day, 1 << of_day)]
-    state.nights = nights
-
-
-def _share(peers: HoursOfPeers, band: int, of_day: int) -> float:
-    """Share of the peers' days with activity at that hour or next to it."""
-    days = everyone = 0
-    for each in peers.bands:
-        days += each.days
-        everyone += max(each.counts[of_day - 1], each.counts[of_day], each.counts[of_day + 1 - DAY_HOURS])
-    mine = peers.bands[band]
-    near = max(mine.counts[of_day - 1], mine.counts[of_day], mine.counts[of_day + 1 - DAY_HOURS])
-    overall = (everyone + 0.1) / (days + 1.0)
-    return max(LEAST_SHARE, (near + BAND_TRUST * overall) / (mine.days + BAND_TRUST))
-
-
-def _meet(peers: HoursOfPeers, day: int) -> None:
-    """One more account is active on a day."""
-    if day > peers.day:
-        peers.accounts = max(float(peers.today), 0.9 * peers.accounts)
-        peers.day, peers.today = day, 0
-    peers.today += 1
-
-
-def _odd(peers: HoursOfPeers, ts: float) -> float:
-    return peers.odd * 0.5 ** (max(0.0, ts - peers.odd_ts) / (STIR_HOURS * HOUR_S))

@@ -32,7 +32,7 @@ class Spreads(msgspec.Struct, array_like=True):
             step, var = value - mean, variances[index]
             if settled:
                 reach = CLIP * max(floors[index], sqrt(var))
-                step = reach if step > reach else -reach if step < -reach else step
+                step = reach if step > reach else max(step, -reach)
             mean += share * step
             if mean > NOTHING:
                 means[index], variances[index] = mean, (1.0 - share) * (var + share * step * step)

@@ -108,7 +108,7 @@ class Day:
         again_at, vpn_at = self.at((start + end) / 2), self.at(start + 2)
         deploy_at = float("inf") if settings.deploy_after_h is None else settings.start + settings.deploy_after_h * HOUR_S
         if self.at(start) >= deploy_at:
-            number += number // 2
+            number += int(number * settings.deploy_growth)
         times = sorted(self._moment(start, end) for _ in range(number))
         here, has_vpn, is_back = client.net, self.person.vpn, False
         for at in times:

@@ -116,7 +116,9 @@ class WorldSettings(msgspec.Struct, frozen=True, kw_only=True):
     tenants: int = 4
     scenarios: tuple[Scenario, ...] = ()
     deploy_after_h: float | None = None
-    """From then on a new version of the product is in use: other endpoints, half as many requests more."""
+    """From then on a new version of the product is in use: other endpoints, and more requests."""
+    deploy_growth: float = 0.5
+    """Share by which everybody's requests are more from then on."""
     holidays: bool = True
     """Whether public holidays are kept."""
     growth_per_week: float = 0.01
