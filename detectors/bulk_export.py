@@ -10,7 +10,7 @@ from detectors.base import ASK, NEVER, PeerMemory, Variant, Verdict, by_actor, s
 from detectors.episode import MAX_EVIDENCE, Episode, EpisodeDetector, Quiet
 from detectors.exports import MOST_OF_ONE, PANES, Exports, Near, Taken, clear, name_object, put_back, short, shorten, turn, turn_long
 from detectors.learned.budget import DAY_S
-from detectors.learned.exports import ALWAYS_SCORE, LEAST_SCORE, MEASURES, ExportPeers, History, LearnedExports
+from detectors.learned.exports import ALWAYS_SCORE, LEAST_SCORE, MEASURES, SMALL_BYTES, SMALL_RECORDS, ExportPeers, History, LearnedExports
 from detectors.learned.level import UNREACHED
 from detectors.phrases import size, span, times
 from detectors.settings import DetectorSettings, Seconds
@@ -120,10 +120,12 @@ class BulkExport(EpisodeDetector[Exports, ExportSettings]):
             name_object(state, event, int(ts / near.pane_s) if is_late else state.number, limited=near.objects < NEVER)
         if is_late:
             put_back(state, event, int(ts / near.pane_s))
-        history = state.history
-        if history is None:
-            history = state.history = History()
-        asks = history.add(event)
+        asks = False
+        if is_export or volume >= SMALL_BYTES or event.records >= SMALL_RECORDS:
+            history = state.history
+            if history is None:
+                history = state.history = History()
+            asks = history.add(event)
         if (
             state.bytes < near.bytes
             and state.records < near.records

@@ -153,6 +153,7 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
             if ts < state.end - HOUR_S:
                 self._late(state, event)
                 return None
+            state.first_ts = ts  # it comes late, but within the hour
         state.requests += 1
         if more > 0:
             state.bytes += min(MOST_OF_ONE, more)
@@ -160,10 +161,21 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
             return ASK
         return ASK if state.requests >= state.look_requests or state.bytes >= state.look_bytes else None
 
+    def on_time(self, key: str, state: Usage, now: float) -> Finding | None:
+        """See ``Detector``."""
+        self.count_window(state, state.first_ts, state.requests)
+        return super().on_time(key, state, now)
+
+    def on_end(self, key: str, state: Usage, now: float) -> Finding | None:
+        """See ``Detector``."""
+        self.count_window(state, state.first_ts, state.requests)
+        return super().on_end(key, state, now)
+
     def _late(self, state: Usage, event: Event) -> None:
         """Of an hour that has ended: it counts for the day, if that goes on; the next event looks whether that is too much."""
         if int(event.ts // DAY_S) == state.day:
             more = _bytes_of(event)
+            state.day_ts = min(state.day_ts, event.ts)
             state.day_requests += 1
             state.day_bytes += more
             state.look_requests -= 1
@@ -219,10 +231,10 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
             return finding
         peers.budget.begin(event.ts)
         # Below the floors there is nothing to look at: what is usual is only worked out for hours that reach them.
-        state.look_requests = min(limits.hour_requests or UNREACHED, (limits.day_requests or UNREACHED) - state.day_requests)
-        state.look_bytes = min(limits.hour_bytes or UNREACHED, (limits.day_bytes or UNREACHED) - state.day_bytes)
-        state.look_endpoints = limits.hour_endpoints or UNREACHED
-        state.look_objects = limits.hour_objects or UNREACHED
+        state.look_requests = float(min(limits.hour_requests or UNREACHED, (limits.day_requests or UNREACHED) - state.day_requests))
+        state.look_bytes = float(min(limits.hour_bytes or UNREACHED, (limits.day_bytes or UNREACHED) - state.day_bytes))
+        state.look_endpoints = float(limits.hour_endpoints or UNREACHED)
+        state.look_objects = float(limits.hour_objects or UNREACHED)
         return finding
 
     def _end_hour(self, state: Usage, peers: VolumePeers) -> None:
@@ -230,6 +242,7 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
         profile = state.profile
         if profile is None:
             profile = state.profile = Profile()
+        self.count_window(state, state.first_ts, state.requests)
         if self.quarantined(state, state.first_ts):
             self.hold(state, hour_of(state))
         else:
@@ -250,23 +263,21 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
         least = 1 + SLOW_SHARE * (limits.ratio - 1)
         tell_peers(profile, peers, amounts, event.ts, limits.min_days)
         rises = [rise(profile, peers, index, amounts[index], event.ts, limits.min_days, least) for index in range(len(DAILY))]
+        records = [record_of_day(profile, index) for index in range(len(DAILY))]
         learn_day(profile, amounts)
         state.days += 1
+        finding = None
         for index, (name, found) in enumerate(zip(DAILY, rises, strict=True)):
             floor = getattr(limits, f"day_{name}")
-            if not found.score or not floor or amounts[index] < floor:
-                continue
-            measure = Measure("days", name, int(amounts[index]), usual[index], found.score, usual[index] * least)
-            finding = self.report(
-                key,
-                state,
-                peers.budget,
-                self._observation(state, [measure], 0.0, event, state.day_requests - state.requests, state.requests),
-            )
-            if state.odd_ts >= event.ts:
-                settle_rise(profile, index)
-            return finding
-        return None
+            # A day that is no record is no rise: as after a change for good, which has been learned.
+            if found.score and floor and amounts[index] >= floor and amounts[index] > records[index]:
+                measure = Measure("days", name, int(amounts[index]), usual[index], found.score, usual[index] * least)
+                before, count = state.day_requests - state.requests, state.requests + 1
+                seen = self._observation(state, [measure], 0.0, event, before, count)
+                finding = self.report(key, state, peers.budget, seen) or finding
+                if state.odd_ts >= event.ts:
+                    settle_rise(profile, index)
+        return finding
 
     def learn_held(self, key: str, state: Usage, window: list[float]) -> None:
         """See ``LearnedDetector``. What was there is no news from now on: it becomes a record at once."""
@@ -311,7 +322,8 @@ class ApiVolumeAnomaly(LearnedDetector[Usage, VolumeLimits]):
             measures.append(
                 Measure(window, bar.name, amount, bar.expected.amount(UNITS[bar.name]), bar.score(amount), bar.amount(threshold))
             )
-        return max(worth, amount * GROWTH)
+            return max(worth, amount * GROWTH)
+        return worth
 
     @staticmethod
     def _observation(state: Usage, measures: list[Measure], shift: float, event: Event, before: int, count: int) -> Observation:

@@ -293,9 +293,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         today = state.today = state.today + 1
         usual = state.usual
         stands_for_day = today in SHOWN
-        if not state.days:
-            mix.point[NOVELTY:] = (0.0, 0.0)  # on the first day all is new, which tells nothing
-        elif stands_for_day and usual.weight >= TRUST:
+        if stands_for_day and usual.weight >= TRUST:
             change = (mix.point[NOVELTY] - usual.means[NOVELTY]) / max(FLOORS[NOVELTY], sqrt(usual.variances[NOVELTY]))
             peers.shift.learn(min(max(change, -CLIP), CLIP), now)
         self.settle(key, state, now)

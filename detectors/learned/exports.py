@@ -14,6 +14,8 @@ from schemas.event import Event
 MEASURES = ("objects", "records", "bytes")
 UNITS = (1.0, 100.0, 100_000.0)
 """Amounts next to nothing, see ``level.log``."""
+SMALL_BYTES, SMALL_RECORDS = 100_000, 100
+"""Answers smaller than that, which are no exports, are not counted: everybody has hundreds of them a day."""
 MEMORY = 40.0
 """Days with exports in which what was usual fades."""
 PEER_MEMORY = 2_000.0

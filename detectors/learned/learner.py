@@ -207,6 +207,12 @@ class LearnedDetector(EpisodeDetector[S, L], Generic[S, L]):
             return self._say(key, state, episode, "update", seen.ts)
         return None
 
+    def count_window(self, state: S, first_seen: float, count: int) -> None:
+        """A window has ended with so many events: those since its last look belong to the open alert as well, if it is about that window."""
+        episode, found = state.episode, state.found
+        if episode is not None and found is not None and found.window == first_seen:
+            episode.count = max(episode.count, found.before + count)
+
     def judge(self, key: str, state: S, peers: LearnedPeers, verdict: Verdict, now: float) -> None:
         """An attack teaches nothing and does not count against the budget; anything else is learned, and so is more of it."""
         if verdict == "true":

@@ -193,7 +193,9 @@ def offset_of(profile: Profile, part: int) -> float:
 
 
 def expected_of_hour(profile: Profile, peers: VolumePeers, index: int, part: int) -> Usual:
-    """What is usual in an hour of that part of the week."""
+    """What is usual in an hour of that part of the week. Where endpoints or objects were never counted: no more of them than requests."""
+    if index > 1 and not profile.numbers[HOURS + 3 * index] and not peers.hour_levels[index].weight:
+        index = 0
     found = usual(profile.level(HOURS + 3 * index), peers.hour_levels[index], TRUST, FLOOR)
     return Usual(max(0.0, found.mean + offset_of(profile, part)), found.spread)
 

@@ -13,22 +13,24 @@ from detectors.registry import DETECTORS
 from monitor.evaluate import page
 from monitor.evaluate.document import Measured, document
 from monitor.evaluate.frontier import SEEDS, Frontier, explore
+from monitor.evaluate.learning import measure_learning
 from monitor.evaluate.plan import Plan
 from monitor.evaluate.running import run
 from monitor.evaluate.scoring import Scores, World, score_all
+from monitor.evaluate.several import Say
 from monitor.simulate.world import WorldSettings
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 SAY_EVERY = 250_000
 """Events between two lines of progress."""
-Say = Callable[[str], None]
 
 
-def measure(plan: Plan, say: Say, *, frontier_seeds: Sequence[int] = SEEDS) -> Measured:
-    """All of it, world by world; no more than one is in memory."""
+def measure(plan: Plan, say: Say, *, frontier_seeds: Sequence[int] = SEEDS, learning: bool = True) -> Measured:
+    """All of it, world by world; no more than one is in memory. ``learning``: also the sections on budget, drift and poisoning."""
     began = time.perf_counter()
     attacked, n_attacked = _worlds(plan, plan.world, "with attacks", say)
     quiet, n_quiet = _worlds(plan, plan.quiet, "without", say)
+    learned = measure_learning(plan, say) if learning else None
     edge: Frontier | None = explore(seeds=frontier_seeds, on_progress=say) if frontier_seeds else None
     return Measured(
         plan=plan,
@@ -36,6 +38,7 @@ def measure(plan: Plan, say: Say, *, frontier_seeds: Sequence[int] = SEEDS) -> M
         attacked=attacked,
         quiet=quiet,
         frontier=edge,
+        learning=learned,
         events=n_attacked + n_quiet,
         seconds=time.perf_counter() - began,
     )
@@ -70,11 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--users", type=int, default=usual.users, help="people in each (default: %(default)s)")
     parser.add_argument("--repeats", type=int, default=usual.repeats, help="attacks of each kind and intensity (default: %(default)s)")
     parser.add_argument("--no-frontier", action="store_true", help="leave out how weak, slow and spread attacks may be")
+    parser.add_argument("--no-learning", action="store_true", help="leave out the alert budget, drift and poisoning")
     parser.add_argument("--out", type=Path, default=DOCS / "evaluation.md", help="page to write (default: docs/evaluation.md)")
     parser.add_argument("--report", type=Path, help="HTML page to write as well")
     options = parser.parse_args(arguments)
     plan = msgspec.structs.replace(usual, seeds=tuple(options.seeds), days=options.days, users=options.users, repeats=options.repeats)
-    measured = measure(plan, _say, frontier_seeds=() if options.no_frontier else SEEDS)
+    measured = measure(plan, _say, frontier_seeds=() if options.no_frontier else SEEDS, learning=not options.no_learning)
     options.out.write_text(document(measured), "utf-8")
     if options.report is not None:
         options.report.write_text(page.render(measured.attacked, measured.frontier), "utf-8")

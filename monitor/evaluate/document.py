@@ -1,6 +1,6 @@
 """Writes what a measurement has shown as a page of the documentation."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -8,6 +8,7 @@ from detectors.phrases import times
 from detectors.registry import DETECTORS
 from monitor import __version__
 from monitor.evaluate.frontier import AXES, Frontier
+from monitor.evaluate.learning import Learning, sections, table
 from monitor.evaluate.plan import REPORTING_SEEDS, TUNING_SEEDS, Plan
 from monitor.evaluate.scoring import DetectorScore, Scores
 from monitor.evaluate.words import daily, delay, limit_in_words, of, share
@@ -25,14 +26,21 @@ class Measured(msgspec.Struct, kw_only=True):
     attacked: Scores
     quiet: Scores
     frontier: Frontier | None
+    learning: Learning | None = None
     events: int
     seconds: float
 
 
 def document(measured: Measured) -> str:
     """The page, as Markdown."""
+    learned = sections(measured.learning, measured.plan) if measured.learning is not None else ()
     return (
-        "\n".join([*_head(measured), *_aims(measured), *_detectors(measured), *_missed(measured), *_edges(measured.frontier), *_again()])
+        "\n".join(
+            [
+                *(*_head(measured), *_aims(measured), *_detectors(measured), *_missed(measured)),
+                *(*learned, *_edges(measured.frontier), *_again()),
+            ]
+        )
         + "\n"
     )
 
@@ -63,7 +71,7 @@ def _head(measured: Measured) -> Iterator[str]:
 def _aims(measured: Measured) -> Iterator[str]:
     scores, quiet = measured.attacked, measured.quiet
     yield from ("", "## What was aimed at, and what was reached", "")
-    yield from _table(("", "aim", "reached", ""), ":-::")
+    yield from table(("", "aim", "reached", ""), ":-::")
     for name, aim in (("high", AIM_HIGH), ("medium", AIM_MEDIUM)):
         rate = scores.by_intensity.get(name)
         if rate is not None and rate.recall is not None:
@@ -96,7 +104,7 @@ def _detectors(measured: Measured) -> Iterator[str]:
     yield "Found of expected for each intensity. False alerts a day: of any severity, and of medium or higher; the last two in the weeks without attacks."
     yield ""
     heads = ("detector", "recall", *scores.by_intensity, "time to detect", "precision", "false", "≥ medium", "quiet: false", "≥ medium")
-    yield from _table(heads, ":" + "-" * (len(heads) - 1))
+    yield from table(heads, ":" + "-" * (len(heads) - 1))
     for row in sorted(scores.detectors, key=lambda each: each.detector):
         calm = quiet.get(row.detector)
         cells = [
@@ -117,8 +125,8 @@ def _detectors(measured: Measured) -> Iterator[str]:
         made = sum(attack.truth.scenario in unwatched for attack in scores.attacks)
         yield ""
         yield (
-            f"No detector is expected to see {', '.join(f'`{name}`' for name in unwatched)}: these break no rule, and there is no learned detector for"
-            f" them yet. Of {made} such attacks somebody was told of {told}; they do not count in the recall."
+            f"No detector is expected to see {', '.join(f'`{name}`' for name in unwatched)}. Of {made} such attacks somebody was told of {told};"
+            " they do not count in the recall."
         )
     if scores.also_seen:
         yield ""
@@ -140,7 +148,7 @@ def _missed(measured: Measured) -> Iterator[str]:
         return
     yield f"{len(missed)} of {len(measured.attacked.attacks)} attacks were not seen by a detector that should. Each attack, how it was made, and who saw it all the same:"
     yield ""
-    yield from _table(("attack", "intensity", "events", "addresses", "length", "not seen by", "seen by"), "::---::")
+    yield from table(("attack", "intensity", "events", "addresses", "length", "not seen by", "seen by"), "::---::")
     for attack in sorted(missed, key=lambda each: (each.truth.scenario, each.truth.intensity, each.truth.start)):
         truth = attack.truth
         unseen = ", ".join(f"`{name}`" for name in truth.detectors if name not in attack.found)
@@ -180,9 +188,3 @@ def _again() -> Iterator[str]:
         " attack of its tenant when it is about one of its entities and spoke between its start and an hour after its end, or when its earliest"
         " event lies within the attack. It is false when it belongs to no attack."
     )
-
-
-def _table(heads: Sequence[str], alignment: Iterable[str]) -> Iterator[str]:
-    """``:`` left, ``-`` right."""
-    yield f"| {' | '.join(heads)} |"
-    yield f"|{'|'.join('---' if each == ':' else '---:' for each in alignment)}|"

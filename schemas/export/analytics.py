@@ -40,7 +40,7 @@ ANALYTICS: dict[str, Analytic] = {
     "source_silence": Analytic("configuration", "statistical", "A source that has fallen silent."),
     "api_volume_anomaly": Analytic("api", "learned", "More requests than the model expects."),
     "off_hours_activity": Analytic("authentication", "learned", "Activity at hours unusual for the account."),
-    "behaviour_anomaly": Analytic("authentication", "learned", "Behaviour the model does not know of the account."),
+    "behaviour_anomaly": Analytic("iam", "learned", "Several kinds of action within an hour that are new to the account and rare among its colleagues."),
 }
 """By detector."""
 UNKNOWN = Analytic("api", "rule", "")

@@ -16,6 +16,19 @@ Scenario = Callable[[Random], list[Row]]
 _FAST = {"threshold": 5, "window_s": 60, "quiet_s": 120, "shared_memory_s": 600}
 _SLOW = {"quiet_s": 300, "shared_memory_s": 900, "window_s": 1200, "slow_threshold": 4, "median_gap_s": 20}
 
+_VOLUME = {
+    "min_days": 1,
+    "hour_requests": 8,
+    "hour_bytes": 200_000,
+    "hour_endpoints": 4,
+    "hour_objects": 6,
+    "day_requests": 12,
+    "day_bytes": 400_000,
+    "budget": {"alerts_per_day": 20},
+    "relearn_days": 2,
+    "quiet_s": 7200,
+}
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "failed_login_burst": {"by_actor": _FAST, "by_ip": {**_FAST, "threshold": 8, "fast_threshold": 4, "fast_window_s": 2}},
     "slow_brute_force": {"by_ip": {**_SLOW, "capacity": 5, "leak_s": 15}, "by_actor": {**_SLOW, "distributed_ips": 2}},
@@ -105,7 +118,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "quiet_s": 200,
     },
     "bulk_export": {"objects": 8, "records": 500, "bytes": 1_000_000, "window_s": 120, "service_factor": 2, "quiet_s": 180},
+    "api_volume_anomaly": {"by_actor": _VOLUME, "by_tenant": {**_VOLUME, "hour_endpoints": 0, "hour_objects": 0}},
     "audit_log_tampering": {"window_s": 120, "before_s": 200, "automation": ["svc-*"], "ignored_targets": ["log:test-*"], "quiet_s": 200},
+    "behaviour_anomaly": {"by_actor": {"min_days": 1, "signs": 2, "min_actions": 2, "quiet_s": 7200, "budget": {"alerts_per_day": 50}}},
 }
 """Limits that short logs can reach, in the form of the configuration file."""
 
@@ -437,6 +452,49 @@ def blind(rng: Random) -> list[Row]:
     return rows
 
 
+def pry(rng: Random) -> list[Row]:
+    """Ten hours of the same few things, on the next day an hour or two of many others, and in the end the old ones again."""
+    actor = rng.choice([*ACTORS, SERVICE])
+    who: Row = {"actor": actor, "ip": "192.0.2.7", "user_agent": AGENTS[0], "kind": "api.request", "method": "GET"}
+    usual = [f"/v1/usual{number}" for number in range(4)]
+    rows = [
+        {"at": 4000 * hour + step * 60, **who, "route": rng.choice(usual), "outcome": rng.choice(["success", "success", None])}
+        for hour in range(10)
+        for step in range(3)
+    ]
+    at = 90_000.0
+    for _ in range(rng.choice([6, 12, 40])):
+        at += rng.choice([5, 120, 400])
+        odd: Row = {"route": f"/v1/admin/{rng.randrange(30)}", "outcome": rng.choice(["success", "failure"])}
+        odd |= rng.choice([{}, {}, {"method": "DELETE"}, {"kind": "data.export", "action": "csv", "route": None}, {"kind": "data.query"}])
+        rows.append({"at": at, **who, **odd, **rng.choice([{}, {"ip": address(rng), "user_agent": AGENTS[2], "asn": 64499}])})
+    return [*rows, {"at": at + rng.choice([2000, 20_000, 90_000]), **who, "route": usual[0], "outcome": "success"}]
+
+
+def swell(rng: Random) -> list[Row]:
+    """A few quiet days of few accounts, then an hour or a day with far more; perhaps the next days as well."""
+    actors = rng.sample(ACTORS, rng.choice([1, 1, 2]))
+    quiet, rows = rng.randint(2, 4), []
+    for day in range(quiet):
+        for actor in actors:
+            rows += [use(rng, day * 86_400.0 + at, actor) for at in spread(rng, rng.randint(1, 3), 30_000)]
+    for day in range(quiet, quiet + rng.choice([1, 1, 2, 3])):
+        begin = day * 86_400.0 + rng.choice([3000, 20_000])
+        rows += [
+            use(rng, begin + at, actors[0], rng.choice([0, 90_000])) for at in spread(rng, rng.randint(12, 60), rng.choice([900, 20_000]))
+        ]
+    rows += [use(rng, (quiet + 4) * 86_400.0 + at, rng.choice(actors)) for at in spread(rng, rng.randint(0, 3), 9000)]
+    return rows
+
+
+def use(rng: Random, at: float, actor: str, size: int = 500) -> Row:
+    """One request or the like."""
+    kind = rng.choice(["api.request", "api.request", "data.export", "data.query"])
+    row: Row = {"at": at, "kind": kind, "actor": actor, "ip": IPS[0], "outcome": rng.choice(["success", None])}
+    number = rng.randrange(40)
+    return row | {"route": rng.choice([None, f"/v1/{number % 7}"]), "target": rng.choice([None, f"file:{number}"]), "bytes": size}
+
+
 KINDS = (
     "auth.login",
     "auth.logout",
@@ -496,6 +554,8 @@ SCENARIOS: dict[str, tuple[Scenario, ...]] = {
     "api_key_abuse": (steal_key, mint),
     "bulk_export": (export,),
     "audit_log_tampering": (blind,),
+    "api_volume_anomaly": (swell,),
+    "behaviour_anomaly": (pry,),
     **request_scenarios.SCENARIOS,
 }
 """What makes each detector speak. ``day`` is mixed into every log besides."""
