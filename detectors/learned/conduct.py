@@ -28,6 +28,8 @@ NEW_S = 7 * 86_400.0
 """For how long."""
 NEWCOMERS, NEWCOMERS_SHARE = 4, 0.04
 """So many accounts that take up something, and such a share of all, make it a change of the tenant: a release, a new office."""
+FEWEST = 3
+"""In a small tenant half of all are enough, but no fewer than these."""
 MOST_NAMES = 8
 TRUST, MOST_OWN = 4.0, 40.0
 """Own windows that weigh as much as what is known of colleagues, and how many own ones count at most."""
@@ -174,7 +176,7 @@ class Common(msgspec.Struct):
     def is_change(self, digest: str, accounts: int) -> bool:
         """Whether so many take it up that it says nothing of one of them."""
         found = self.new.get(digest)
-        return found is not None and found.count >= max(min(NEWCOMERS, accounts / 2), NEWCOMERS_SHARE * accounts)
+        return found is not None and found.count >= max(min(NEWCOMERS, max(FEWEST, accounts / 2)), NEWCOMERS_SHARE * accounts)
 
     def share(self, digest: str) -> float:
         """In how many of all windows it occurs."""

@@ -136,7 +136,8 @@ def middle(counts: Sequence[int]) -> float:
     """
     east = sum(count * x for count, x in zip(counts, _EAST, strict=True))
     north = sum(count * y for count, y in zip(counts, _NORTH, strict=True))
-    return atan2(north, east) / (2 * pi) * DAY_HOURS % DAY_HOURS
+    found = atan2(north, east) / (2 * pi) * DAY_HOURS % DAY_HOURS
+    return found if found < DAY_HOURS else 0.0  # a negative next to nothing is rounded up to 24
 
 
 _EAST = [cos(2 * pi * hour / DAY_HOURS) for hour in range(DAY_HOURS)]

@@ -45,7 +45,7 @@ class Trees(Packed):
             if self._saved is None:
                 return None
             model = self._open(point)
-        return float(model.score_one(point)) or None
+        return None if model._first_window else float(model.score_one(point))  # noqa: SLF001 - river says 0 then, as of the most usual point
 
     def _open(self, point: dict[str, float]) -> Any:
         """River is imported here: with numpy and scipy it takes a second, which only those pay who have peers to be compared with."""

@@ -27,17 +27,17 @@ UNSTRETCHABLE = (
     *("privilege_change", "audit_log_tampering", "off_hours_activity"),
 )
 """Attacks that are one moment, or whose strength is their length already."""
-LEARNED_STRENGTHS = (0.35, 0.5, 0.8, 1.0, 2.0, 3.0)
-LEARNED_STRETCHES = (0.25, 1.0, 2.0, 4.0, 8.0)
-"""Of attacks that break no rule: each point takes a world of more than a week, in which somebody can be known."""
+LEARNED_STRENGTHS = (0.35, 0.5, 1.0, 2.0, 3.0)
+LEARNED_STRETCHES = (1.0, 4.0, 8.0)
+"""Of attacks that break no rule: each point takes a world of two weeks, in which somebody can be known."""
 LEFT_OUT = ("boiling_frog",)
 """See ``poisoning``."""
 SEEDS = (2001, 2002, 2003)
 _QUIET_S = 34 * HOUR_S
 """Some attacks give their victim a past of a day."""
-_LEARNED_QUIET_S = 9 * DAY_S
-"""Until a Wednesday, when everybody has been at work on seven days."""
-_USERS = 40
+_LEARNED_QUIET_S = 15 * DAY_S
+"""Until a Tuesday, when everybody has been at work on eleven days."""
+_USERS, _LEARNED_USERS = 40, 25
 AXES = ("strength", "stretch", "spread")
 
 
@@ -135,17 +135,23 @@ def _quiet_s(name: str) -> float:
 def _play(scenario: Scenario, seed: int, settings: Settings | None) -> Attacked:
     """What became of the attack in a world that lasts some hours longer than it."""
     last = DAY_S if scenario.name == "source_silence" else 2 * HOUR_S
-    hours = (_quiet_s(scenario.name) + last + _lasts(scenario, seed)) / HOUR_S
-    outcome = run(WorldSettings(seed=seed, hours=hours, users=_USERS, tenants=2, scenarios=(scenario,)), settings)
+    hours = (last + _end(scenario, seed)) / HOUR_S
+    outcome = run(_world(scenario, seed, hours), settings)
     return score_all([World(outcome.truths, outcome.alerts, hours / 24)]).attacks[0]
 
 
-def _lasts(scenario: Scenario, seed: int) -> float:
-    """How long the attack takes, in seconds."""
+def _world(scenario: Scenario, seed: int, hours: float) -> WorldSettings:
+    users, tenants = (_LEARNED_USERS, 1) if _is_learned(scenario.name) else (_USERS, 2)
+    return WorldSettings(seed=seed, hours=hours, users=users, tenants=tenants, scenarios=(scenario,))
+
+
+def _end(scenario: Scenario, seed: int) -> float:
+    """When the attack is over, in seconds from the beginning of the world: some choose an hour of the day."""
     from monitor.simulate.generate import Simulation  # noqa: PLC0415
 
-    truth: Truth = Simulation(WorldSettings(seed=seed, hours=24 * 366, users=_USERS, tenants=2, scenarios=(scenario,))).truth[0]
-    return truth.end - truth.start
+    world = _world(scenario, seed, 24.0 * 366)
+    truth: Truth = Simulation(world).truth[0]
+    return truth.end - world.start
 
 
 def _limit(points: Sequence[Point]) -> Point | None:

@@ -50,7 +50,10 @@ def _axes(frontier: Frontier | None) -> list[dict[str, Any]]:
         edges = [edge for edge in frontier.edges if edge.axis == axis] if frontier is not None else []
         if edges:
             title, caption = _AXIS_WORDS[axis]
-            axes.append({"title": title, "caption": caption, "edges": edges, "values": [point.value for point in edges[0].points]})
+            # Not every attack is tried at each value.
+            values = sorted({point.value for edge in edges for point in edge.points}, reverse=axis != "strength")
+            rows = [(edge, [next((point for point in edge.points if point.value == value), None) for value in values]) for edge in edges]
+            axes.append({"title": title, "caption": caption, "rows": rows, "columns": values})
     return axes
 
 

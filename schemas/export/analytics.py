@@ -39,8 +39,12 @@ ANALYTICS: dict[str, Analytic] = {
     "audit_log_tampering": Analytic("configuration", "rule", "Audit logging that was switched off, cut or deleted."),
     "source_silence": Analytic("configuration", "statistical", "A source that has fallen silent."),
     "api_volume_anomaly": Analytic("api", "learned", "More requests than the model expects."),
-    "off_hours_activity": Analytic("authentication", "learned", "Activity at hours unusual for the account."),
-    "behaviour_anomaly": Analytic("iam", "learned", "Several kinds of action within an hour that are new to the account and rare among its colleagues."),
+    "off_hours_activity": Analytic(
+        "authentication", "learned", "Activity at hours at which the account and those like it never are active."
+    ),
+    "behaviour_anomaly": Analytic(
+        "iam", "learned", "Several kinds of action within an hour that are new to the account and rare among its colleagues."
+    ),
 }
 """By detector."""
 UNKNOWN = Analytic("api", "rule", "")

@@ -119,11 +119,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "bulk_export": {"objects": 8, "records": 500, "bytes": 1_000_000, "window_s": 120, "service_factor": 2, "quiet_s": 180},
     "api_volume_anomaly": {"by_actor": _VOLUME, "by_tenant": {**_VOLUME, "hour_endpoints": 0, "hour_objects": 0}},
+    "off_hours_activity": {"by_actor": {"min_days": 1, "quiet_s": 1800}},
     "audit_log_tampering": {"window_s": 120, "before_s": 200, "automation": ["svc-*"], "ignored_targets": ["log:test-*"], "quiet_s": 200},
     "behaviour_anomaly": {"by_actor": {"min_days": 1, "signs": 2, "min_actions": 2, "quiet_s": 7200, "budget": {"alerts_per_day": 50}}},
 }
 """Limits that short logs can reach, in the form of the configuration file."""
 
+DAY_S = 86_400.0
 ACTORS = ("alice", "bob", "carol", "dave")
 SERVICE = "svc-backup"
 IPS = ("192.0.2.7", "192.0.2.8", "198.51.100.20", "203.0.113.9", "2001:db8::5")
@@ -495,6 +497,20 @@ def use(rng: Random, at: float, actor: str, size: int = 500) -> Row:
     return row | {"route": rng.choice([None, f"/v1/{number % 7}"]), "target": rng.choice([None, f"file:{number}"]), "bytes": size}
 
 
+def stay_up(rng: Random) -> list[Row]:
+    """Two or three days of work at the same hours, then a session half a day from them, in few or many events; perhaps a day more."""
+    actor, days, kind = rng.choice(ACTORS), rng.randint(2, 3), rng.choice(["api.request", "auth.login", "data.query"])
+    who: Row = {"actor": actor, "outcome": "success", "ip": "192.0.2.7", **rng.choice([{}, PLACES[0]])}
+    work = [day for day in range(days + rng.randint(0, 2)) if day != days]
+    rows = [{"at": day * DAY_S + hour * 3600.0 + rng.uniform(0, 500), "kind": kind, **who} for day in work for hour in range(4)]
+    at, away = days * DAY_S + rng.uniform(10, 13) * 3600, rng.choice([{}, {}, PLACES[2]])
+    for _ in range(rng.randint(1, 12)):
+        at += rng.uniform(1, 400)
+        row: Row = {"at": at, "kind": rng.choice([kind, kind, "data.export", "auth.session"]), **who, **away}
+        rows.append(row | {"action": rng.choice([None, None, "token.refresh"])})
+    return rows
+
+
 KINDS = (
     "auth.login",
     "auth.logout",
@@ -556,6 +572,7 @@ SCENARIOS: dict[str, tuple[Scenario, ...]] = {
     "audit_log_tampering": (blind,),
     "api_volume_anomaly": (swell,),
     "behaviour_anomaly": (pry,),
+    "off_hours_activity": (stay_up,),
     **request_scenarios.SCENARIOS,
 }
 """What makes each detector speak. ``day`` is mixed into every log besides."""
