@@ -94,6 +94,11 @@ bench-live: $(VENV)/.dev-stamp ## Measure the live service: checkpoints, a flood
 	$(BIN)/python -m tests.bench.flood
 	$(BIN)/python -m tests.bench.live
 
+.PHONY: bench-peers
+bench-peers: $(VENV)/.dev-stamp ## Compare with simple peers on the same traffic, and measure memory for each actor (some 20 minutes)
+	$(BIN)/python -m tests.bench.peers
+	$(BIN)/python -m tests.bench.memory
+
 .PHONY: evaluate
 evaluate: $(VENV)/.dev-stamp ## Measure what is found and what is raised for nothing (some minutes), and write docs/evaluation.md
 	$(BIN)/python -m monitor.evaluate

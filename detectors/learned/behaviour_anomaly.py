@@ -123,7 +123,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
     kinds = KINDS - {"auth.mfa_challenge", "auth.password_reset"}
     techniques = ("T1078", "T1087", "T1213")
     false_positives = (
-        "A new task or another role: known after the alert has been open for `relearn_days`, or at once by the verdict `expected`.",
+        "A new task or another role: known `relearn_days` after its alert, or at once by the verdict `expected`.",
         "A release with other endpoints: what several colleagues do within hours is not new to anybody.",
         "A new account: nothing is said for its first `min_days` days with traffic.",
         "A new phone: its removed and added factors are too few signs; see `signs`.",

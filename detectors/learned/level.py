@@ -66,7 +66,7 @@ def usual(own: Level, prior: Level, trust: float, floor: float) -> Usual:
 
     >>> own, peers = Level(8.0, 2.0, 0.1), Level(100.0, 5.0, 1.0)
     >>> [round(x, 2) for x in usual(own, peers, 2.0, 0.3)], [round(x, 2) for x in usual(Level(), peers, 2.0, 0.3)]
-    ([2.6, 0.57], [5.0, 1.22])
+    ([2.6, 0.55], [5.0, 1.22])
     """
     weight = own.weight
     trust = min(trust, prior.weight)

@@ -12,6 +12,7 @@ from detectors.learned.habits import STIR_HOURS, Habits, HoursOfPeers
 from detectors.learned.hours import (
     DAY_HOURS,
     HOUR_S,
+    REST_DAYS,
     TRUST,
     chance,
     is_rest,
@@ -37,6 +38,8 @@ NO_PLACE = frozenset({"vpn", "hosting", "relay"})
 
 ODD = 2.4
 """Spreads from which on an hour is odd: below, nothing that happens in it can be worth an alert."""
+USUAL = 8
+"""An hour with activity on one day in so many is usual."""
 MORE, MOST_MORE = 0.3, 1.2
 """What each doubling of the events beyond the floor adds to a score, and all of them at most."""
 LASTING = (0.0, 0.8, 0.5, 0.3, 0.15, 0.08, 0.04)
@@ -127,55 +130,59 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
     # -- hours --------------------------------------------------------------------------------------------------------------------
 
     def _begin_hour(self, key: str, state: Habits, peers: HoursOfPeers, event: Event) -> None:
-        hour = int(event.ts // HOUR_S)
-        if state.end:
+        ts = event.ts
+        hour = int(ts // HOUR_S)
+        if state.count:
             self._end_hour(key, state)
-        day = hour // DAY_HOURS
+        day, of_day = divmod(hour, DAY_HOURS)
         if day != state.day:
-            if state.day >= 0:
-                self._end_day(state, peers)
-            state.day = day
-            peers.meet(day)
-            if state.days >= self.limits_of(key).min_days:
-                peers.budget.begin(event.ts)
-            if event.lon is not None and event.network not in NO_PLACE:
-                before = state.place
-                state.place = event.lon if before is None else before + PLACE_STEP * turn(before, event.lon)
-        state.start = hour * HOUR_S
-        state.end = state.start + HOUR_S
-        state.shift = 0
-        state.lasting = hour == state.last_hour + 1 and (state.lasting or state.usual_hour == state.last_hour)
-        if hour > state.last_hour + SPELL_GAP:
-            state.forget_spell()
+            self._begin_day(key, state, peers, event, day)
+        last = state.last_hour
+        state.lasting = hour == last + 1 and (state.lasting or state.usual_hour == last)
         state.last_hour = hour
-        state.score = self._judge(key, state, peers, hour)
-        if state.score:
-            state.shift = self._away(state, peers, event)
-            if state.shift:
-                state.score = 0.0
-        if state.score:
-            state.calm_until, state.count = 0.0, 0
-            return
-        state.forget_spell()
-        state.calm_until, state.count = state.end, 1
+        state.start = start = hour * HOUR_S
+        state.end = end = start + HOUR_S
+        state.shift = 0
+        same = state.rest if day % 7 in REST_DAYS else state.work
+        if same.days < 2 or USUAL * same.counts[of_day] < same.days:  # else it is usual without more ado
+            if hour > last + SPELL_GAP:
+                state.forget_spell()
+            state.score = self._judge(key, state, peers, hour)
+            if state.score:
+                state.shift = self._away(state, peers, event)
+                if not state.shift:
+                    state.calm_until, state.count = 0.0, 0
+                    return
+        else:
+            state.usual_hour = hour
+        state.score = 0.0
+        state.calm_until, state.count = end, 1
+        if state.spell_ts:
+            state.forget_spell()
+
+    def _begin_day(self, key: str, state: Habits, peers: HoursOfPeers, event: Event, day: int) -> None:
+        if state.mask:
+            self._end_day(state, peers)
+        state.day = day
+        peers.meet(day)
+        if state.days >= self.limits_of(key).min_days:
+            peers.budget.begin(event.ts)
+        if event.lon is not None and event.network not in NO_PLACE:
+            before = state.place
+            state.place = event.lon if before is None else before + PLACE_STEP * turn(before, event.lon)
 
     def _judge(self, key: str, state: Habits, peers: HoursOfPeers, hour: int) -> float:
         """How odd an hour is in the account's own life: its surprise, or 0."""
-        of_day = hour % DAY_HOURS
-        rest = is_rest(state.day)
-        same = state.rest if rest else state.work
-        if same.days >= 2 and 8 * same.counts[of_day] >= same.days:
-            state.usual_hour = hour
-            return 0.0
         if state.days < self.limits_of(key).min_days:
             return 0.0
-        odd = self._surprise(state, peers, of_day, state.nights_near(hour))
+        of_day, nights = hour % DAY_HOURS, state.nights_near(hour)
+        odd = self._surprise(state, peers, of_day, nights)
         if odd < ODD:
             state.usual_hour = hour
             return 0.0
         since = hour - state.usual_hour
         if state.lasting and since < len(LASTING):
-            odd = self._surprise(state, peers, of_day, state.nights_near(hour) + LASTS * LASTING[since])
+            odd = self._surprise(state, peers, of_day, nights + LASTS * LASTING[since])
         return odd if odd >= ODD else 0.0
 
     def _surprise(self, state: Habits, peers: HoursOfPeers, of_day: int, more: float) -> float:
@@ -199,7 +206,7 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
     def _end_hour(self, key: str, state: Habits) -> None:
         """Learn the hour that has ended, unless it is odd and under an alert."""
         count = state.count
-        if count < self._floor(key, state):
+        if count < self.limits_of(key).min_events and count < self._floor(key, state):
             return  # in passing
         hour = int(state.start // HOUR_S)
         of_day = (hour + state.shift) % DAY_HOURS
@@ -217,8 +224,6 @@ class OffHoursActivity(LearnedDetector[Habits, OffHoursLimits]):
     def _end_day(self, state: Habits, peers: HoursOfPeers) -> None:
         """Learn the day that has ended."""
         mask = state.mask
-        if not mask:
-            return
         (state.rest if is_rest(state.day) else state.work).learn(mask)
         step = 1.0 if not state.busy else BUSY_UP if state.top > state.busy else BUSY_DOWN
         state.busy += step * (state.top - state.busy)

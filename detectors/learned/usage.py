@@ -308,6 +308,10 @@ def rise(profile: Profile, peers: VolumePeers, index: int, amount: float, now: f
 
     Two ways: by how much days exceed what is usual is summed up (usual by the account's own days alone, for somebody who always does more
     than the peers does not rise; and without the change of the whole tenant); and days are counted each of which exceeds the one before.
+
+    Measured on made-up days that rise from the usual amount after 15 of them, and differ by a fifth otherwise: 3 % a day are always found, when
+    it has become 2.2 times as much (26 days), 5 % after 17 days, 12 % after 8; 2 % in half of the cases; 1 % a week is not. An account whose
+    log begins with the rise is found from about 12 % a day on, by days in a row; 3 % a day over ten days are not.
     """
     numbers, at = profile.numbers, RISE + 5 * index
     value, level = log(amount, UNITS[DAILY[index]]), profile.level(DAYS + 3 * index)

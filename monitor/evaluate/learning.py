@@ -14,10 +14,8 @@ from monitor.evaluate.poisoning import (
     FILES,
     FLOOD_HOURS,
     FLOOD_PER_HOUR,
-    GROWING_DAYS,
     LISTS,
     MEASURES,
-    PAST_DAYS,
     USERS,
     Poisoning,
     Slope,
@@ -98,7 +96,7 @@ def _poisoning(poisoning: Poisoning) -> Iterator[str]:
     yield from ("", "## Poisoning", "")
     yield (
         f"Two accounts among {USERS} people have a task of their own every day: one takes {FILES} files of {FILE_BYTES / 1e6:g} MB, one asks for"
-        f" {LISTS} lists. After {PAST_DAYS} days the amount rises by the same share each day, for {GROWING_DAYS} days, until somebody notices; all"
+        f" {LISTS} lists. After {poisoning.past} days the amount rises by the same share each day, for {poisoning.growing} days, until somebody notices; all"
         f" detectors are on. In {times(poisoning.worlds, 'world')} each (medians):"
     )
     yield ""
@@ -109,7 +107,7 @@ def _poisoning(poisoning: Poisoning) -> Iterator[str]:
         names = ", ".join(f"`{name}`" for name in row.detectors) or "nobody"
         yield f"| {row.slope:.0%} | {row.measure} | {row.found}/{row.tried} | {after} | {amount} | {names} |"
     yield ""
-    yield " ".join(_passes([row for row in poisoning.slopes if row.measure == measure]) for measure in MEASURES)
+    yield " ".join(_passes([row for row in poisoning.slopes if row.measure == measure], poisoning.growing) for measure in MEASURES)
     yield ""
     yield (
         f"One account sends {FLOOD_PER_HOUR:,} requests an hour for {FLOOD_HOURS} hours. What a score about another account of its tenant must"
@@ -126,11 +124,11 @@ def _poisoning(poisoning: Poisoning) -> Iterator[str]:
     )
 
 
-def _passes(rows: Sequence[Slope]) -> str:
+def _passes(rows: Sequence[Slope], days: int) -> str:
     """What is not found, in a sentence. ``rows``: of one measure, the gentlest first."""
     kind = rows[0].measure
     missed = [row for row in rows if row.slope and row.found < row.tried]
     if not missed:
         return f"Of {kind}, every slope was found in every world."
     worst = missed[-1]
-    return f"Of {kind}, a rise of {worst.slope:.0%} a day may pass: within {GROWING_DAYS} days it comes to {(1 + worst.slope) ** GROWING_DAYS:.1f} times the usual amount."
+    return f"Of {kind}, a rise of {worst.slope:.0%} a day may pass: within {days} days it comes to {(1 + worst.slope) ** days:.1f} times the usual amount."

@@ -60,6 +60,10 @@ class Flood(msgspec.Struct, frozen=True, kw_only=True):
 class Poisoning(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
+    past: int
+    """Days of the same amount."""
+    growing: int
+    """Days of more and more."""
     slopes: tuple[Slope, ...]
     floods: tuple[Flood, ...]
     flood_found: int
@@ -119,6 +123,8 @@ def measure_poisoning(
             )
         say(f"seed {seed}, slow rises: {sum(row is not None for rows in found.values() for row in rows)} found so far")
     return Poisoning(
+        past=past,
+        growing=growing,
         slopes=tuple(_slope(measure, slope, rows) for (measure, slope), rows in found.items()),
         floods=tuple(_flooded(name, rows) for name, rows in thresholds.items()),
         flood_found=flood_found,

@@ -1,9 +1,9 @@
 """Watchfloor next to simple ways of finding what is unusual, on the same traffic in the same run.
 
-python -m tests.bench.peers [--seeds 1 2] [--tune 4] [--days 21] [--users 200] [--repeats 4] [--no-trees]
+python -m tests.bench.peers [--seeds 1 2] [--tune 4] [--days 21] [--users 200] [--repeats 3] [--no-trees]
 
 The attacks are those that break no rule. For everybody an alert is one actor (or other entity) and day, whatever was noticed on it how often,
-and belongs to an attack by the same rule as in ``docs/evaluation.md``. Two thresholds are chosen on the tuning seeds, in weeks without
+and belongs to an attack by the same rule as in ``docs/evaluation.md``. Thresholds called tuned are chosen on the tuning seeds, in weeks without
 attacks: such that there are as many alerts a day as from watchfloor's learned detectors.
 """
 
@@ -142,13 +142,16 @@ class Hours(msgspec.Struct):
     n: int = 0
     mean: float = 0.0
     m2: float = 0.0
+    spread: float = 0.0
+    """0 while too few hours are known."""
 
 
 class ZScore(Contender):
     """Requests of an actor within an hour against the mean of all its hours with traffic."""
 
-    def __init__(self) -> None:
-        super().__init__(f"z-score ≥ {Z:g}")
+    def __init__(self, name: str, threshold: float, *, noting: bool = False) -> None:
+        super().__init__(name)
+        self._threshold, self._noting = threshold, noting
         self._hours: dict[Who, Hours] = {}
 
     def look(self, events: list[Event]) -> None:
@@ -166,16 +169,17 @@ class ZScore(Contender):
             state.count += 1
             if state.count >= state.limit:
                 self.speak((event.tenant, f"actor:{event.actor}"), event.ts)
+            if self._noting and state.spread > 0:
+                self.note((event.tenant, f"actor:{event.actor}"), event.ts, (state.count - state.mean) / state.spread)
 
-    @staticmethod
-    def _learn(state: Hours, hour: float) -> None:
+    def _learn(self, state: Hours, hour: float) -> None:
         state.n += 1
         step = state.count - state.mean
         state.mean += step / state.n
         state.m2 += step * (state.count - state.mean)
         state.hour, state.count = hour, 0
-        spread = math.sqrt(state.m2 / (state.n - 1)) if state.n > 1 else 0.0
-        state.limit = state.mean + Z * spread if state.n >= LEAST_HOURS and spread > 0 else math.inf
+        state.spread = math.sqrt(state.m2 / (state.n - 1)) if state.n >= LEAST_HOURS else 0.0
+        state.limit = state.mean + self._threshold * state.spread if state.spread > 0 else math.inf
 
 
 class Stricter(Contender):
@@ -273,10 +277,12 @@ def _batches(records: Iterator[bytes]) -> Iterator[list[bytes]]:
 
 def tune(plan: Plan, seeds: Sequence[int], say: Callable[[str], None], *, trees: bool) -> tuple[float, dict[str, float]]:
     """Alerts a day of the learned detectors in weeks without attacks, and the thresholds with which others are as quiet."""
-    per_day, found = 0.0, dict.fromkeys(("fixed", "trees"), 0.0)
+    per_day, found = 0.0, dict.fromkeys(("fixed", "z", "trees"), 0.0)
     for seed in seeds:
         ours = Watchfloor("learned", LEARNED)
-        others = {"fixed": Fixed("fixed", math.inf, noting=True), **({"trees": Trees("trees")} if trees else {})}
+        others: dict[str, Contender] = {"fixed": Fixed("fixed", math.inf, noting=True), "z": ZScore("z", math.inf, noting=True)}
+        if trees:
+            others["trees"] = Trees("trees")
         stream(plan.quiet(seed), [ours, *others.values()], say)
         rate = len(ours.moments) / plan.days
         per_day += rate / len(seeds)
@@ -288,11 +294,12 @@ def tune(plan: Plan, seeds: Sequence[int], say: Callable[[str], None], *, trees:
 def contenders_of(thresholds: Mapping[str, float], *, trees: bool) -> list[Contender]:
     """All of them, in the order of the table."""
     fixed = math.ceil(thresholds["fixed"])
-    stricter = Stricter(f"river HalfSpaceTrees, score ≥ {thresholds['trees']:.4f}", thresholds["trees"])
+    stricter = Stricter(f"river HalfSpaceTrees, score ≥ {thresholds['trees']:.4f} (tuned)", thresholds["trees"])
     rows: list[Contender] = [
         Fixed(f"{USUAL_THRESHOLD} requests an hour", USUAL_THRESHOLD),
         Fixed(f"{fixed:,} requests an hour (tuned)", fixed),
-        ZScore(),
+        ZScore(f"z-score ≥ {Z:g}", Z),
+        ZScore(f"z-score ≥ {thresholds['z']:.1f} (tuned)", thresholds["z"]),
     ]
     if trees:
         rows += [Trees(f"river HalfSpaceTrees, quantile {QUANTILE:g}", stricter), stricter]

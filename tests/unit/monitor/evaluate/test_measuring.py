@@ -36,6 +36,14 @@ def test_a_plan_has_each_attack_at_each_intensity_while_the_traffic_lasts() -> N
     assert plan.quiet(7).scenarios == ()
 
 
+def test_what_goes_on_for_days_comes_late_enough_to_begin_after_the_quiet_days() -> None:
+    world = Plan(seeds=(1,), days=21.0, users=40).world(1, ("boiling_frog", "bulk_export"))
+    days = {name: [((one.at or 0) - world.start) / 86_400 for one in world.scenarios if one.name == name] for name in ATTACKS}
+    assert len(days["boiling_frog"]) == len(days["bulk_export"]) == 6
+    assert all(15 <= day <= 20 for day in days["boiling_frog"])
+    assert min(days["bulk_export"]) < 15
+
+
 def test_a_world_goes_through_the_pipeline_and_gives_the_same_each_time() -> None:
     world = WorldSettings(seed=3, hours=12, users=20, scenarios=(Scenario(name="failed_login_burst"),))
     first, second = run(world), run(world)
@@ -62,7 +70,7 @@ def test_the_same_seeds_give_the_same_frontier() -> None:
 
 def test_the_page_of_the_documentation_says_what_was_reached_and_what_was_missed() -> None:
     said: list[str] = []
-    measured = measure(SMALL, said.append, frontier_seeds=())
+    measured = measure(SMALL, said.append, frontier_seeds=(), learning=False)
     page = document(msgspec.structs.replace(measured, frontier=frontier()))
     assert any(line.startswith("seed 7 with attacks: ") for line in said)
     assert "| recall at high intensity | ≥ 0.95 | " in page
@@ -70,5 +78,5 @@ def test_the_page_of_the_documentation_says_what_was_reached_and_what_was_missed
     assert "- `failed_login_burst`: found at 1 (11 events in " in page
     for name in DETECTORS:
         assert f"| `{name}` |" in page
-    assert "No detector is expected to see `api_volume_anomaly`, `off_hours_activity`, `boiling_frog`" in page
+    assert "## Poisoning" not in page
     assert all(line.count("|") in {0, 5, 8, 12} for line in page.splitlines())
