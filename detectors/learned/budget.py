@@ -31,6 +31,8 @@ BURSTS = ((1.0, 2.5), (3.0, 1.5))
 """(days, factor): when as many times the budget have been raised within so many days, only what stands out is worth another alert."""
 STANDS_OUT = 1.25
 """Times the highest score of the others that something must have to stand out."""
+ALWAYS_A_DAY = 4
+"""So many entities a day, beside the budget, may be spoken of whatever the budget. When more are that odd, it is the day that is odd."""
 MOST_ALERTS = 256
 
 
@@ -107,7 +109,7 @@ class Budget(msgspec.Struct):
         self.top = kept
 
     def threshold(self, now: float, per_day: float, least: float, most: float, who: str | None = None) -> float:
-        """The score that must be exceeded now, between ``least`` (worth an alert at all) and ``most`` (always worth one). Cost ≈ 1 to 4 µs.
+        """The score that must be exceeded now, between ``least`` (worth an alert at all) and ``most`` (always worth one, unless many are). Cost ≈ 1 to 4 µs.
 
         ``who``: somebody who has filled the places of one entity must exceed the lowest of these, or would be spoken of without end.
         """
@@ -130,7 +132,10 @@ class Budget(msgspec.Struct):
                 found, left = each.score, 0
         if highest and self._burst(now, per_day, who):
             found = max(found, STANDS_OUT * highest)
-        return min(found, most)
+        return min(found, most) if self._may_always(now, per_day, who) else found
+
+    def _may_always(self, now: float, per_day: float, who: str | None) -> bool:
+        return len({name for at, name in self.alerts if at >= now - DAY_S and name != who}) < ALWAYS_A_DAY + per_day
 
     def _burst(self, now: float, per_day: float, who: str | None) -> bool:
         """Whether there have been far more alerts than the budget allows, about others than ``who``, because many are odd today."""

@@ -32,6 +32,8 @@ TRUST = 4.0
 """Own windows that weigh as much as all of the peers'."""
 FLOOR = 0.35
 """Least spread of logarithms: an amount 40 % higher is one spread away even for somebody perfectly regular."""
+FLOORS = {"requests": FLOOR, "bytes": 0.8, "endpoints": FLOOR, "objects": FLOOR}
+"""The same for each amount an hour or a day is judged by: one large file makes many times as many bytes as usual, and no day is like another."""
 RECORD_KEPT = 0.98
 """Share of a record that is left after a day with traffic: half of it after 34."""
 
@@ -196,13 +198,13 @@ def expected_of_hour(profile: Profile, peers: VolumePeers, index: int, part: int
     """What is usual in an hour of that part of the week. Where endpoints or objects were never counted: no more of them than requests."""
     if index > 1 and not profile.numbers[HOURS + 3 * index] and not peers.hour_levels[index].weight:
         index = 0
-    found = usual(profile.level(HOURS + 3 * index), peers.hour_levels[index], TRUST, FLOOR)
+    found = usual(profile.level(HOURS + 3 * index), peers.hour_levels[index], TRUST, FLOORS[HOURLY[index]])
     return Usual(max(0.0, found.mean + offset_of(profile, part)), found.spread)
 
 
 def expected_of_day(profile: Profile, peers: VolumePeers, index: int) -> Usual:
     """What is usual in a day."""
-    return usual(profile.level(DAYS + 3 * index), peers.day_levels[index], TRUST, FLOOR)
+    return usual(profile.level(DAYS + 3 * index), peers.day_levels[index], TRUST, FLOORS[DAILY[index]])
 
 
 def record_of_hour(profile: Profile, index: int, part: int) -> float:

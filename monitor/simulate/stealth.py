@@ -59,6 +59,7 @@ _LOOKS = (
     *(_Look(f"/v1/admin/{part}", 0.5) for part in ("users", "roles", "tokens", "audit", "webhooks")),
     *(_Look(f"/v1/members/{part}", 0.1) for part in ("list", "groups", "invitations")),
 )
+_COUNT = "SELECT count(*) FROM {}"
 
 
 def behaviour_anomaly(act: Act) -> None:
@@ -85,7 +86,7 @@ def _pry(act: Act, client: Client, at: float) -> None:
         path = f"/v1/{chance.pick(THINGS)}"
         client.do(at, "api.request", **asked, route=path, path=path, query=f"page={chance.whole(1, 9)}", records=25)
     elif draw < 0.8:
-        client.do(at, "data.query", outcome="success", query=f"SELECT count(*) FROM {chance.pick(THINGS)}", records=1)
+        client.do(at, "data.query", outcome="success", query=_COUNT.format(chance.pick(THINGS)), records=1)
     elif draw < 0.88:
         target = f"list:{chance.pick(('members', 'contacts', 'prices'))}"
         client.do(at, "data.export", outcome="success", action="list.download", target=target, records=120, bytes=40_000)
