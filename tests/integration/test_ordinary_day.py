@@ -28,6 +28,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "ordinary-day.md"
 BEGIN = rfc3339(MONDAY)
 
 
+def is_learned(alert: Alert) -> bool:
+    """Whether it was raised because something is unusual for somebody, not by a rule."""
+    return alert.detector in LEARNED or "unusual" in alert.facts
+
+
 class Day(msgspec.Struct):
     """What a run gave."""
 
@@ -39,7 +44,7 @@ class Day(msgspec.Struct):
 
     def raised(self, *, before: bool = False) -> list[Alert]:
         """The alerts of the rules to which something belongs that happened on the day; or those that were over before."""
-        return [alert for alert in self.alerts if (alert.last_seen < BEGIN) == before and alert.detector not in LEARNED]
+        return [alert for alert in self.alerts if (alert.last_seen < BEGIN) == before and not is_learned(alert)]
 
 
 def _live(folder: Path, seed: int, extra: Extra | None = None) -> Day:

@@ -59,8 +59,12 @@ def attacked(seed: int, intensity: str) -> tuple[tuple[Truth, ...], list[Finding
     return truth, found(list(events))
 
 
+RULES = [name for name, kind in ATTACKS.items() if kind.detectors]
+"""The other attacks break no rule: what sees them has to learn for days first, see docs/evaluation.md."""
+
+
 @pytest.mark.parametrize("intensity", ["low", "medium", "high"])
-@pytest.mark.parametrize("name", list(ATTACKS))
+@pytest.mark.parametrize("name", RULES)
 def test_each_attack_is_seen_by_the_detectors_it_is_made_for(name: str, intensity: str) -> None:
     truths, findings = attacked(7, intensity)
     truth = next(truth for truth in truths if truth.scenario == name)
