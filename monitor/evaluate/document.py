@@ -188,3 +188,5 @@ def _again() -> Iterator[str]:
         " attack of its tenant when it is about one of its entities and spoke between its start and an hour after its end, or when its earliest"
         " event lies within the attack. It is false when it belongs to no attack."
     )
+    yield ""
+    yield "How simple peers do next to it on the same traffic (a fixed threshold, a z-score, half-space trees): [Performance](performance.md#next-to-simple-peers)."

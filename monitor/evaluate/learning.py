@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from detectors.learned.learner import LearnedDetector
 from detectors.phrases import times
 from monitor.evaluate.budgets import FIRST_DAY, TOLERANCE, Kept, measure_budgets
 from monitor.evaluate.drift import DAYS_AFTER, Drift, measure_drift
@@ -57,7 +58,8 @@ def _budgets(rows: Sequence[Kept], plan: Plan) -> Iterator[str]:
         "Alerts of learned detectors on the weeks without attacks, a day for each tenant and kind of entity, against the budget that was asked for."
         f" Counted from day {min(FIRST_DAY, plan.days / 2):g} on: before, nobody is known well enough to be judged. By default floors (amounts,"
         " ratios, numbers of signs) come on top, so that a quiet tenant has fewer alerts than it would accept. Without them the budget alone is to"
-        f" hold: within is ±{TOLERANCE:.0%}; not used up means that too little reached the least score that is ever worth an alert, which no setting changes."
+        f" hold: within is ±{TOLERANCE:.0%}; not used up means that too little reached the least score that is ever worth an alert, which no setting changes. Exceeded may also be due to what scores"
+        f" {LearnedDetector.always_score:g} or more, which is worth an alert whatever the budget: many attacked accounts must not hide one another."
     )
     yield ""
     yield from table(("detector", "of each", "floors", "budget", "realised", "realised / budget", "alerts", ""), ":::----:")

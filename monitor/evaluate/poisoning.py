@@ -15,13 +15,14 @@ from monitor.evaluate.budgets import without_floors
 from monitor.evaluate.plan import Plan
 from monitor.evaluate.reading import Seen
 from monitor.evaluate.several import LEARNED, Say, Watcher, settings_of, watch
+from monitor.simulate.people import trip_on
 from monitor.simulate.world import DAY_S, HOUR_S, Person, World, WorldSettings
 from schemas.event import Event
 
 SLOPES = (0.0, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5)
 """Growth a day; none at all must not be found."""
 PAST_DAYS, GROWING_DAYS = 14, 28
-USERS, TENANTS = 60, 2
+USERS, TENANTS = 48, 2
 MEASURES = ("data", "requests")
 FILES, FILE_BYTES = 6, 500_000
 LISTS, MOST_LISTS = 100, 5_000
@@ -154,8 +155,12 @@ class _Samples:
 
 
 def _somebody(world: World, tenant: str, place: int = 0) -> Person:
-    """Ordinary staff with a home in the town of the office."""
-    return [person for person in world.people[tenant] if person.role == "staff" and not person.night and person.office][place]
+    """Ordinary staff from the town of the office, who do not travel: else a task that goes on at home would put them in two places."""
+    settings = world.settings
+    days = range(int(settings.start // DAY_S) - 1, int((settings.start + settings.hours * HOUR_S) // DAY_S) + 2)
+    staff = [person for person in world.people[tenant] if person.role == "staff" and not person.night and person.office]
+    staying = [person for person in staff if all(trip_on(world, person, day) is None for day in days)]
+    return (staying or staff)[place]
 
 
 def _is_user(event: Event) -> bool:
