@@ -78,7 +78,9 @@ def read(states: Iterable[Any], now: float) -> Samples:
         "model_maturity": stages,
         "learned_alerts_budget": budgets,
         "learned_alerts_per_day": {
-            (name, which): value for name, found in rates.items() for which, value in (("mean", sum(found) / len(found)), ("highest", max(found)))
+            (name, which): value
+            for name, found in rates.items()
+            for which, value in (("mean", sum(found) / len(found)), ("highest", max(found)))
         },
         "learned_threshold": {
             (name, which): value for name, found in thresholds.items() for which, value in (("lowest", min(found)), ("highest", max(found)))
