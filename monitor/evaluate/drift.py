@@ -41,6 +41,8 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """All of it."""
 
     day: int
+    users: int
+    """People in each world: half as many as elsewhere, because there are four worlds for each seed."""
     growth: float
     raised: tuple[Raised, ...]
     without: Scores
@@ -55,10 +57,10 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
 def measure_drift(plan: Plan, say: Say) -> Drift:
     """Each world without a deploy and with one, without attacks and with some on the day after."""
+    plan = msgspec.structs.replace(plan, users=max(2, plan.users // 2))
     day = max(1, min(DEPLOY_DAY, int(plan.days) - DAYS_AFTER - 2))
     calm: dict[bool, list[Seen]] = {False: [], True: []}
     attacked: dict[bool, list[World]] = {False: [], True: []}
-    events = 0
     on_day: list[Seen] = []
     for seed in plan.seeds:
         quiet = msgspec.structs.replace(plan.quiet(seed), hours=24.0 * (day + DAYS_AFTER + 1))
@@ -70,12 +72,12 @@ def measure_drift(plan: Plan, say: Say) -> Drift:
                 on_day += within(watcher.alerts, quiet, day, day + 1)
             world = msgspec.structs.replace(quiet, hours=24.0 * (day + 1) + _LAST_H, scenarios=_attacks(plan, seed, day + 1))
             outcome = run(_deployed(world, day, deployed=deployed))
-            events += outcome.events
             attacked[deployed].append(World(outcome.truths, outcome.alerts, world.hours / 24))
         say(f"seed {seed}, a deploy: {len(calm[True])} alerts of learned detectors so far, {len(calm[False])} without it")
     each = plan.tenants * len(plan.seeds)
     return Drift(
         day=day,
+        users=plan.users,
         growth=GROWTH,
         raised=tuple(_raised(name, on_day, calm, each) for name in LEARNED),
         without=score_all(attacked[False], detectors=LEARNED),

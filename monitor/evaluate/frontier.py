@@ -14,7 +14,7 @@ from monitor.simulate.attacks import ATTACKS
 from monitor.simulate.truth import Truth
 from monitor.simulate.world import DAY_S, HOUR_S, Scenario, WorldSettings
 
-STRENGTHS = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0, 1.5, 2.0, 2.5, 3.0)
+STRENGTHS = (0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0, 1.5, 2.0, 3.0)
 """Below low (1) to high (3)."""
 SPREADS = (1, 2, 4, 8, 16, 32)
 """Addresses the attacker has."""
@@ -27,8 +27,8 @@ UNSTRETCHABLE = (
     *("privilege_change", "audit_log_tampering", "off_hours_activity"),
 )
 """Attacks that are one moment, or whose strength is their length already."""
-LEARNED_STRENGTHS = (0.35, 0.5, 1.0, 2.0, 3.0)
-LEARNED_STRETCHES = (1.0, 4.0, 8.0)
+LEARNED_STRENGTHS = (0.35, 0.5, 1.0, 2.0)
+LEARNED_STRETCHES = (4.0, 8.0)
 """Of attacks that break no rule: each point takes a world of two weeks, in which somebody can be known."""
 LEFT_OUT = ("boiling_frog",)
 """See ``poisoning``."""

@@ -74,8 +74,8 @@ def _drift(drift: Drift) -> Iterator[str]:
     yield from ("", "## Drift", "")
     yield (
         f"On the morning of day {drift.day} a new version is rolled out: everybody sends {1 + drift.growth:g} times as many requests from the next"
-        " time they begin to work, and to endpoints that nobody used before. Alerts of learned detectors about accounts, a day for each tenant,"
-        " without any attack:"
+        " time they begin to work, and to endpoints that nobody used before ({drift.users:,} people in each world)."
+        " Alerts of learned detectors about accounts, a day for each tenant, without any attack:"
     )
     yield ""
     yield from table(
@@ -98,8 +98,8 @@ def _poisoning(poisoning: Poisoning) -> Iterator[str]:
     yield from ("", "## Poisoning", "")
     yield (
         f"Two accounts among {USERS} people have a task of their own every day: one takes {FILES} files of {FILE_BYTES / 1e6:g} MB, one asks for"
-        f" {LISTS} lists. After {poisoning.past} days the amount rises by the same share each day, for {poisoning.growing} days, until somebody notices; all"
-        f" detectors are on. In {times(poisoning.worlds, 'world')} each (medians):"
+        f" {LISTS} lists. After {poisoning.past} days the amount rises by the same share each day, for {poisoning.growing} days, until somebody notices. The"
+        f" learned detectors and `bulk_export` are on. In {times(poisoning.worlds, 'world')} each (medians):"
     )
     yield ""
     yield from table(("growth a day", "of", "found", "after", "at so many times the usual", "by"), "-:---:")

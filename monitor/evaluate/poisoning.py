@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-from detectors.registry import DETECTORS
 from monitor.evaluate.budgets import without_floors
 from monitor.evaluate.plan import Plan
 from monitor.evaluate.reading import Seen
@@ -24,6 +23,8 @@ SLOPES = (0.0, 0.01, 0.03, 0.06, 0.12, 0.25, 0.5)
 PAST_DAYS, GROWING_DAYS = 14, 28
 USERS, TENANTS = 48, 2
 MEASURES = ("data", "requests")
+WATCHING = (*LEARNED, "bulk_export")
+"""All that look at amounts."""
 FILES, FILE_BYTES = 6, 500_000
 LISTS, MOST_LISTS = 100, 5_000
 """Requests a day at first, and at most."""
@@ -107,7 +108,7 @@ def measure_poisoning(
         world = World(settings)
         frogs = {measure: _somebody(world, tenant) for measure, tenant in zip(MEASURES, world.tenants, strict=True)}
         flooder, flood_ts = _somebody(world, world.tenants[0], 1), settings.start + min(FLOOD_DAY, past + growing / 2) * DAY_S
-        growers = {slope: Watcher(settings_of(DETECTORS), _Added(_rise(frogs, settings.start, past, growing, slope))) for slope in slopes}
+        growers = {slope: Watcher(settings_of(WATCHING), _Added(_rise(frogs, settings.start, past, growing, slope))) for slope in slopes}
         calm = Watcher(settings_of(LEARNED, without_floors(None)))
         loud = Watcher(settings_of(LEARNED, without_floors(None)), _Added(_flood(flooder, flood_ts)))
         samples = _Samples(loud, calm, world.tenants[0], flood_ts)

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import msgspec
 import pytest
 
 from detectors.registry import DETECTORS
@@ -96,7 +97,7 @@ def test_each_detector_is_measured_with_each_budget() -> None:
 
 
 def test_a_deploy_is_measured_with_and_without_attacks() -> None:
-    drift = measure_drift(SMALL, lambda _: None)
+    drift = measure_drift(msgspec.structs.replace(SMALL, users=48), lambda _: None)
     assert drift.day == 3
     assert [row.detector for row in drift.raised] == list(LEARNED)
     expected = sum("bulk_export" in kind.expected() for name, kind in ATTACKS.items())
@@ -130,6 +131,7 @@ def test_the_page_says_what_holds_and_what_passes() -> None:
         budgets=(kept(0.25, 0.25), kept(3.0, 9.0)),
         drift=Drift(
             day=14,
+            users=250,
             growth=1.0,
             raised=(Raised(detector="api_volume_anomaly", budget=0.5, deploy_day=2.0, after=0.1, usual=0.2),),
             without=found,
