@@ -73,6 +73,10 @@ def per_hour(heard: Heard) -> float:
     return round(heard.count * HOUR_S / max(HOUR_S, heard.newest - heard.first_ts), 1)
 
 
+NOT_DUE = 1e18
+"""Of a part that is not to be looked at. An infinity could not be saved: JSON has none."""
+
+
 class Voice(msgspec.Struct):
     """168 small numbers and some more: about 0.6 KB as JSON."""
 
@@ -84,7 +88,7 @@ class Voice(msgspec.Struct):
     count: int = 0
     pause: float = 0.0
     profile: Profile = msgspec.field(default_factory=list)
-    due: float = NEVER
+    due: float = NOT_DUE
     """When to look at it next."""
     silent: bool = False
     usual_s: float = 0.0
@@ -146,7 +150,8 @@ class Voices(msgspec.Struct):
         """When to look again."""
         if self.whole is None:
             return NEVER
-        return self.whole.due if self.whole.silent else min(self.whole.due, *(part.due for part in self.parts.values()), NEVER)
+        due = self.whole.due if self.whole.silent else min(self.whole.due, *(part.due for part in self.parts.values()), NOT_DUE)
+        return NEVER if due == NOT_DUE else due
 
 
 def _hear(voice: Voice, ts: float, event_id: str, number: int, silence_s: float) -> None:
@@ -155,7 +160,7 @@ def _hear(voice: Voice, ts: float, event_id: str, number: int, silence_s: float)
         return
     learn_event(voice, ts, event_id)
     voice.since = ts
-    if voice.silent or voice.due == NEVER:
+    if voice.silent or voice.due == NOT_DUE:
         voice.due = ts + silence_s
     voice.silent = False
 
@@ -169,7 +174,7 @@ def _look(voice: Voice, now: float, limits: Limits) -> None:
         return
     usual = usual_of(voice, limits, now)
     if usual is None:
-        voice.due = NEVER  # until it is heard again
+        voice.due = NOT_DUE  # until it is heard again
         return
     limit_s = max(limits.silence_s, limits.pause_factor * usual)
     voice.due = voice.since + limit_s

@@ -38,11 +38,11 @@ class LearnedCollector(Collector):
         self._now = now
         self._monotonic = monotonic
         self._read_at = -AGAIN_S
-        self._last: Samples = {}
+        self._last: Samples = {"learned_threshold": {}}
 
     def collect(self) -> Iterator[Family]:
         """All of them."""
-        if self._monotonic() - self._read_at >= AGAIN_S:
+        if self._monotonic() - self._read_at >= AGAIN_S or not self._last["learned_threshold"]:
             self._last = read(self._states(), self._now())
             self._read_at = self._monotonic()
         for name, samples in self._last.items():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Where groups are required, as in CI, hypothesis searches the same examples each time: a red run then comes from the change and not from luck.
 # Elsewhere the search is random, and finds more.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("repeatable", derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 if os.environ.get("WATCHFLOOR_REQUIRE"):
     hypothesis.settings.load_profile("repeatable")
 

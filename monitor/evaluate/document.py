@@ -54,7 +54,7 @@ def _head(measured: Measured) -> Iterator[str]:
     yield (
         f"Measured on {measured.date} with version {__version__}: {times(len(plan.seeds), 'made-up world')} of {plan.days:g} days and {plan.users:,} people"
         f" (seeds {', '.join(map(str, plan.seeds))}), each once with {len(scores.attacks) // max(1, len(plan.seeds)):,} attacks and once without any;"
-        f" {measured.events:,} events in {measured.seconds / 60:.1f} minutes on one core. All detectors had their defaults."
+        f" {measured.events:,} events in {measured.seconds / 60:.1f} minutes. All detectors had their defaults."
     )
     yield ""
     yield (
@@ -177,7 +177,7 @@ def _again() -> Iterator[str]:
     yield from ("", "## Again, and on other traffic", "")
     yield "```"
     yield "make evaluate"
-    yield "watchfloor simulate --hours 72 --users 500 --scenario all --intensity medium --out events.jsonl --truth truth.jsonl"
+    yield "watchfloor simulate --hours 504 --users 200 --scenario all --intensity medium --out events.jsonl --truth truth.jsonl"
     yield "watchfloor replay --out alerts.jsonl events.jsonl"
     yield "watchfloor evaluate --truth truth.jsonl alerts.jsonl --report evaluation.html --min-recall 0.9 --max-false-per-day 5"
     yield "```"

@@ -26,6 +26,7 @@ def as_before() -> Iterator[None]:
     levels = {name: logging.getLogger(name).level for name in logs.QUIET}
     show = warnings.showwarning
     known = dict(logs._secrets)
+    logs._secrets.clear()  # of other tests
     yield
     logging.captureWarnings(capture=False)
     warnings.showwarning = show
