@@ -74,7 +74,7 @@ def _drift(drift: Drift) -> Iterator[str]:
     yield from ("", "## Drift", "")
     yield (
         f"On the morning of day {drift.day} a new version is rolled out: everybody sends {1 + drift.growth:g} times as many requests from the next"
-        " time they begin to work, and to endpoints that nobody used before ({drift.users:,} people in each world)."
+        f" time they begin to work, and to endpoints that nobody used before ({drift.users:,} people in each world)."
         " Alerts of learned detectors about accounts, a day for each tenant, without any attack:"
     )
     yield ""

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import orjson
 
+from detectors.learned.learner import LearnedDetector
+from detectors.registry import DETECTORS
 from monitor.app import Parts, tune_memory
 from monitor.engines.replay import Options, Replay
 from monitor.settings import Settings
@@ -34,9 +36,10 @@ def _floor(path: str) -> dict[str, float]:
     return {"events": events, "cpu_s": time.process_time() - began}
 
 
-def _replay(path: str) -> dict[str, float]:
-    """From file to alert, with every detector on."""
-    parts = Parts(Settings())
+def _replay(path: str, *, learned: bool = True) -> dict[str, float]:
+    """From file to alert, with every detector on, or all but those that only learn."""
+    off = () if learned else (name for name, cls in DETECTORS.items() if issubclass(cls, LearnedDetector))
+    parts = Parts(Settings.model_validate({"detectors": {name: {"enabled": False} for name in off}}))
     tune_memory()
     engine = Replay(parts.core, Options())
     alerts: set[str] = set()
@@ -63,7 +66,7 @@ SIZES = (("requests", 100_000), ("requests", 1_000_000), ("requests", 5_000_000)
 def main(runs: Sequence[tuple[str, int]] = SIZES) -> None:
     """Measure each traffic and size, and print a table."""
     print(
-        f"{'traffic':<10} {'events':>10} {'floor µs':>9} {'replay µs':>10} {'ratio':>6} {'events/s':>10} {'alerts':>7} {'keys':>8} {'peak MiB':>9}"
+        f"{'traffic':<10} {'detectors':<9} {'events':>10} {'floor µs':>9} {'replay µs':>10} {'ratio':>6} {'events/s':>10} {'alerts':>7} {'keys':>8} {'peak MiB':>9}"
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "events.jsonl"
@@ -71,22 +74,24 @@ def main(runs: Sequence[tuple[str, int]] = SIZES) -> None:
             mix, scattered = TRAFFIC[name]
             write(path, events, mix, scattered=scattered)
             # In turns, and the fastest counts: another process can only slow it down.
-            measured = [(_measure("floor", str(path)), _measure("replay", str(path))) for _ in range(2)]
-            floor_us = min(floor["cpu_s"] for floor, _ in measured) / events * 1e6
-            run = min((replay for _, replay in measured), key=lambda each: each["cpu_s"])
-            if run["failed"]:
-                raise SystemExit("a detector failed")
-            replay_us = run["cpu_s"] / events * 1e6
-            print(
-                f"{name:<10} {events:>10,} {floor_us:>9.2f} {replay_us:>10.2f} {replay_us / floor_us:>6.2f} {1e6 / replay_us:>10,.0f} "
-                f"{run['alerts']:>7,.0f} {run['keys']:>8,.0f} {max(replay['peak_mib'] for _, replay in measured):>9.0f}",
-                flush=True,
-            )
+            measured = [{what: _measure(what, str(path)) for what in ("floor", "rules", "replay")} for _ in range(2)]
+            fastest = {what: min((each[what] for each in measured), key=lambda run: run["cpu_s"]) for what in measured[0]}
+            floor_us = fastest["floor"]["cpu_s"] / events * 1e6
+            for what, detectors in (("rules", "rules"), ("replay", "all")):
+                run = fastest[what]
+                if run["failed"]:
+                    raise SystemExit("a detector failed")
+                replay_us = run["cpu_s"] / events * 1e6
+                print(
+                    f"{name:<10} {detectors:<9} {events:>10,} {floor_us:>9.2f} {replay_us:>10.2f} {replay_us / floor_us:>6.2f} "
+                    f"{1e6 / replay_us:>10,.0f} {run['alerts']:>7,.0f} {run['keys']:>8,.0f} {max(each[what]['peak_mib'] for each in measured):>9.0f}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3 and sys.argv[1] in {"--floor", "--replay"}:
-        result = _floor(sys.argv[2]) if sys.argv[1] == "--floor" else _replay(sys.argv[2])
+    if len(sys.argv) == 3 and sys.argv[1] in {"--floor", "--rules", "--replay"}:
+        result = _floor(sys.argv[2]) if sys.argv[1] == "--floor" else _replay(sys.argv[2], learned=sys.argv[1] == "--replay")
         result["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(result))
     else:
