@@ -377,7 +377,9 @@ def test_learned_states_are_not_walked_for_every_scrape() -> None:
     of.watch(facts)
     assert value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") is None
     facts.states = learned_states()
-    assert value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") == 3, "where there was nothing, it is looked at once more"
+    assert value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") == 3, (
+        "where there was nothing, it is looked at once more"
+    )
     facts.states = []
     clock.now += 29.0
     assert value(of, "model_maturity", detector="api_volume_anomaly", stage="cold") == 3
