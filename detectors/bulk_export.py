@@ -8,9 +8,19 @@ from pydantic import Field
 
 from detectors.base import ASK, NEVER, PeerMemory, Variant, Verdict, by_actor, split_key
 from detectors.episode import MAX_EVIDENCE, Episode, EpisodeDetector, Quiet
-from detectors.exports import MOST_OF_ONE, PANES, Exports, Near, Taken, clear, name_object, put_back, short, shorten, turn, turn_long
+from detectors.exports import PANES, Exports, Near, Taken, clear, name_object, put_back, short, shorten, turn, turn_long
 from detectors.learned.budget import DAY_S
-from detectors.learned.exports import ALWAYS_SCORE, LEAST_SCORE, MEASURES, SMALL_BYTES, SMALL_RECORDS, ExportPeers, History, LearnedExports
+from detectors.learned.exports import (
+    ALWAYS_SCORE,
+    LEAST_SCORE,
+    MEASURES,
+    MOST_OF_ONE,
+    SMALL_BYTES,
+    SMALL_RECORDS,
+    ExportPeers,
+    History,
+    LearnedExports,
+)
 from detectors.learned.level import UNREACHED
 from detectors.phrases import size, span, times
 from detectors.settings import DetectorSettings, Seconds

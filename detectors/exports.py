@@ -6,7 +6,7 @@ from operator import itemgetter
 import msgspec
 
 from detectors.episode import EpisodeState
-from detectors.learned.exports import History
+from detectors.learned.exports import MOST_OF_ONE, History
 from detectors.windows import EXACT_VALUES, Distinct
 from schemas.event import Event
 
@@ -14,8 +14,6 @@ PANES = 60
 """Parts the window is counted in: it slides by a sixtieth of itself."""
 MAX_TARGET_CHARS = 64
 """A longer name is remembered as its digest."""
-MOST_OF_ONE = 10**12
-"""Records or bytes of one event that count: more is a mistake or a lie, and sums of them must fit into 64 bits wherever they are sent."""
 
 Pane = tuple[int, float, int, int, int, int]
 """A sixtieth of the window: its number, its first event time, and how many events, records, bytes and exports without a name it has."""

@@ -13,7 +13,7 @@ from detectors.learned.conduct import MOST_ACTS, OTHER, TRUST, Common, act_of, l
 from detectors.learned.learner import LearnedDetector, LearnedLimits, LearnedPeers, LearnedState, Observation
 from detectors.learned.level import Level
 from detectors.learned.mix import FEATURES, FLOORS, NEW_SHARE, NOVELTY, SORTS, Mix, amount_of, measure
-from detectors.learned.shift import Shift
+from detectors.learned.shift import Change
 from detectors.learned.spreads import Spreads, distances, nothing
 from detectors.learned.trees import Trees
 from detectors.phrases import times
@@ -28,6 +28,8 @@ CLIP = 3.0
 MEMORY = 80.0
 """Windows in which what was usual fades."""
 PEER_MEMORY = 2_000.0
+SHIFT_S = 7_200.0
+"""Time in which the change of a whole tenant fades by half."""
 ORDINARY, MOST_OF_ONE, WEIGHT = 1.0, 4.0, 0.5
 """Of each measure but novelty: spreads that count nothing, spreads that count at most, and how much the square of the rest counts."""
 LOOK_FROM, LOOK_AGAIN = 8, 1.5
@@ -106,7 +108,7 @@ class ConductPeers(LearnedPeers):
     isolation: Level = msgspec.field(default_factory=Level)
     """Of the model's scores."""
     trees: Trees = msgspec.field(default_factory=Trees)
-    shift: Shift = msgspec.field(default_factory=Shift)
+    shift: Change = msgspec.field(default_factory=Change)
 
 
 class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
@@ -241,7 +243,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         limits = self.limits_of(key)
         far = distances(mix.point, state.usual, peers.usual, TRUST, FLOORS)
         rest = [min(max(0.0, each - ORDINARY), MOST_OF_ONE) for each in far[:NOVELTY]]
-        novelty = max(0.0, far[NOVELTY] - max(0.0, peers.shift.now(now)))
+        novelty = max(0.0, far[NOVELTY] - max(0.0, peers.shift.now(now, SHIFT_S)))
         own = sqrt(novelty * novelty + WEIGHT * sum(each * each for each in rest))
         beyond = [index for index, each in enumerate(rest) if each >= ORDINARY]
         signs = len(mix.odd) + len(beyond)
@@ -296,7 +298,7 @@ class BehaviourAnomaly(LearnedDetector[Conduct, BehaviourLimits]):
         stands_for_day = today in SHOWN
         if stands_for_day and usual.weight >= TRUST:
             change = (mix.point[NOVELTY] - usual.means[NOVELTY]) / max(FLOORS[NOVELTY], sqrt(usual.variances[NOVELTY]))
-            peers.shift.learn(min(max(change, -CLIP), CLIP), now)
+            peers.shift.add(min(max(change, -CLIP), CLIP), now, SHIFT_S)
         self.settle(key, state, now)
         if self.quarantined(state, state.first_ts):
             self.hold(state, [*mix.point, *(float(int(act_of(name).digest, CRC)) for _, _, name in mix.odd[:HELD_ACTS])])

@@ -6,7 +6,7 @@ import msgspec
 from pydantic import Field
 
 from detectors.learned.budget import DAY_S, BudgetLimits
-from detectors.learned.learner import LearnedPeers
+from detectors.learned.learner import LearnedDetector, LearnedPeers
 from detectors.learned.level import UNREACHED, Level, Usual, log, usual
 from detectors.settings import Strict
 from schemas.event import Event
@@ -24,8 +24,9 @@ FLOOR = 0.5
 """Least spread of logarithms."""
 RECORD_KEPT = 0.98
 BEYOND_RECORD = 1.5
-LEAST_SCORE, ALWAYS_SCORE = 2.0, 8.0
+LEAST_SCORE, ALWAYS_SCORE = LearnedDetector.least_score, LearnedDetector.always_score
 MOST_OF_ONE = 10**12
+"""Records or bytes of one event that count: more is a mistake or a lie, and sums of them must fit into 64 bits wherever they are sent."""
 
 
 class LearnedExports(Strict):

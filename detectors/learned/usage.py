@@ -11,6 +11,7 @@ import msgspec
 from detectors.learned.budget import DAY_S
 from detectors.learned.learner import LearnedPeers, LearnedState
 from detectors.learned.level import Level, Usual, log, usual
+from detectors.learned.shift import Change, left
 from detectors.windows import Packed
 
 HOUR_S = 3600.0
@@ -52,8 +53,6 @@ RISE_LEAST = 0.01
 LATELY = 4.0
 """Days that are compared with what is usual, to say how far a slow rise has come."""
 
-SHIFT_FROM = 8.0
-"""Windows of accounts whose change is one of their tenant. One account's hours never weigh more than 3.5 of them."""
 SHIFT_MOST = 1.5
 """Most that one window can count in it: a factor of 4.5."""
 SHIFT_LEAST = 0.1
@@ -136,25 +135,17 @@ class Usage(LearnedState):
     """``None`` until an hour has ended: those who come once cost little."""
 
 
-class Shift(msgspec.Struct, gc=False):
+class Shift(Change, gc=False):
     """By how much (a logarithm) all accounts of a tenant have changed of late."""
 
-    value: float = 0.0
-    weight: float = 0.0
-    ts: float = 0.0
+    def take(self, change: float, ts: float, half_s: float) -> None:
+        """The change of one account, in a window that ended at ``ts``; the older the window, the less."""
+        self.add(min(max(change, -SHIFT_MOST), SHIFT_MOST), ts, half_s, left(max(self.ts, ts) - ts, half_s))
 
-    def take(self, change: float, ts: float, half_life_s: float) -> None:
-        """The change of one account, in a window that ended at ``ts``."""
-        now = max(self.ts, ts)
-        old = self.weight * _left(now - self.ts, half_life_s)
-        new = _left(now - ts, half_life_s)
-        self.ts, self.weight = now, old + new
-        self.value += (min(max(change, -SHIFT_MOST), SHIFT_MOST) - self.value) * new / self.weight
-
-    def at(self, now: float, half_life_s: float) -> float:
+    def at(self, ts: float, half_s: float) -> float:
         """By how much they have risen; 0 where too few have been seen to say."""
-        known = self.value > SHIFT_LEAST and self.weight * _left(max(0.0, now - self.ts), half_life_s) >= SHIFT_FROM
-        return self.value if known else 0.0
+        value = self.now(ts, half_s)
+        return value if value > SHIFT_LEAST else 0.0
 
 
 SHIFT_S = 7_200.0
