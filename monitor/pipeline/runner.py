@@ -27,7 +27,7 @@ BY_TIME = attrgetter("ts")
 OUTCOMES: tuple[str | None, ...] = (*get_args(Outcome), None)
 
 Exempt = Callable[[Event], frozenset[str]]
-"""Names of the detectors, or of single instances (``name/variant``), that must not see an event (``*``: none may)."""
+"""Names of the detectors that must not see an event (``*``: none may)."""
 OnMoment = Callable[[float, list[Finding]], None]
 """Called at a moment that was asked for (``call_at``), or with −∞ after a finding (``halting``); it may take what was found out of the list."""
 OnFailure = Callable[[str, BaseException], None]
@@ -66,8 +66,7 @@ class Runner:
         """Detectors that raised an exception and are disabled: ``name/variant`` → type of the exception."""
         self.unread: dict[str, str] = {}
         """Detectors whose saved state could not be read, so that they began with nothing: ``name/variant`` → type of the exception."""
-        self.exempt = exempt
-        """May be replaced between two calls, and by ``on_moment``."""
+        self._exempt = exempt
         self.on_moment: OnMoment = lambda _ts, _found: None
         self.halting = False
         """Whether ``on_moment`` is called after each event, and each timer, that made a finding: before anything else happens."""
@@ -258,7 +257,7 @@ class Runner:
             return
         if self._timers and self._timers[0][0] == -NEVER:
             self._fire(found)  # a finding that was made before these
-        timers, exempt, table, tracking = self._timers, self.exempt, self._table, self._tracking
+        timers, exempt, table, tracking = self._timers, self._exempt, self._table, self._tracking
         first_found = len(found)
         next_due = timers[0][0] if timers else NEVER
         for event in events:
@@ -267,7 +266,7 @@ class Runner:
                 while timers and timers[0][0] <= ts:
                     self._fire(found)
                 next_due = timers[0][0] if timers else NEVER
-                table, exempt = self._table, self.exempt
+                table = self._table
             skip = exempt(event) if exempt is not None else None
             for key_of, group, rows in table[event.kind][event.outcome]:
                 try:
